@@ -1,0 +1,47 @@
+# `make setup` builds .venv from requirements.lock; every other target sets up first if needed.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+export UV_LINK_MODE ?= copy
+export VIRTUAL_ENV := $(CURDIR)/.venv
+
+.PHONY: setup demo test test-fast lint format types check lock schema
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "Setting up .venv. Note: it includes ultralytics (extra 'yolo'), whose licence is AGPL-3.0."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --quiet requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/python jobs/train_all.py --recipe demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+test-fast: $(STAMP)
+	$(BIN)/python -m pytest -m "not training"
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+check: lint types test
+
+lock:
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-emit-index-url --no-header --output-file requirements.lock pyproject.toml
+
+schema: $(STAMP)
+	$(BIN)/python -c "from recycle.recipe_yaml import json_schema; print(json_schema(), end='')" > recycle/recipes/recipe.schema.json

@@ -1,0 +1,1 @@
+"""COCO data sets: reading, checking, dividing, drawing, loading."""

@@ -1,0 +1,56 @@
+"""JSON files, plain or gzipped by suffix: reading never ends in a traceback, writing never leaves half a file."""
+
+import gzip
+import json
+import os
+import zlib
+from pathlib import Path
+
+from recycle.errors import DataError
+
+
+def read_json(path: Path) -> object:
+    """Reads a JSON file; one whose name ends in `.gz` is unpacked first.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The document, which may be any JSON value.
+
+    Raises:
+        DataError: The file is missing, cannot be read or is not JSON.
+    """
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: JSON must be UTF-8 text, but byte {error.start} is not") from None
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON: {error}") from None
+
+
+def write_json(document: object, path: Path, *, indent: int | None = None) -> None:
+    """Writes a JSON file in one step: to a temporary file beside it, which is then renamed.
+
+    Args:
+        document: object JSON value; NaN and infinities are refused.
+        path: The file; `.gz` at its end packs it. Its folder is made if needed.
+        indent: Spaces of indentation; None writes one line.
+
+    Raises:
+        ValueError: The document holds NaN or an infinity.
+    """
+    data = (json.dumps(document, indent=indent, allow_nan=False) + "\n").encode()
+    if path.suffix == ".gz":
+        data = gzip.compress(data, mtime=0)  # no time stamp: equal documents are equal files
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)

@@ -1,0 +1,83 @@
+"""Images and their boxes as the data loader takes them, every draw seeded by (seed, epoch, sample)."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose
+from torch.utils.data import Dataset as TorchDataset
+
+from recycle.data.coco import Annotation, Dataset, Image
+from recycle.data.transforms import Transform
+
+
+class DetectionImages(TorchDataset[dict[str, Any]]):
+    """A detection data set behind a pipeline of transforms.
+
+    The same seed gives the same images in the same epoch, whichever worker process prepares them and wherever a
+    run was interrupted.
+
+    Args:
+        dataset: Images with their annotations.
+        pipeline: Transforms as mmcv builds them.
+        seed: Seed of all draws.
+    """
+
+    def __init__(self, dataset: Dataset, pipeline: Sequence[Transform], seed: int) -> None:
+        self.metainfo = {"classes": dataset.class_names}
+        self._samples = _samples(dataset)
+        self._pipeline = Compose(pipeline)
+        self._seed = seed
+        # Worker processes live through all epochs and learn of a new one through shared memory.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+
+    def set_epoch(self, epoch: int) -> None:
+        """Makes the draws those of this epoch, in worker processes too."""
+        self._epoch.fill_(epoch)
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """One image as mmdet's `PackDetInputs` leaves it: `inputs` and `data_samples`."""
+        seed_everything((self._seed, int(self._epoch), index))
+        sample: dict[str, Any] = self._pipeline(dict(self._samples[index]))
+        return sample
+
+
+def seed_everything(key: Sequence[int]) -> None:
+    """Seeds the global generators of Python, NumPy and PyTorch, which the libraries below draw from."""
+    seed = int(np.random.SeedSequence(list(key)).generate_state(1)[0])
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _samples(dataset: Dataset) -> list[dict[str, Any]]:
+    annotations = dataset.annotations_by_image()
+    labels = {category.id: label for label, category in enumerate(dataset.categories)}
+    return [_sample(dataset, image, annotations.get(image.id, ()), labels) for image in dataset.images]
+
+
+def _sample(
+    dataset: Dataset, image: Image, annotations: Sequence[Annotation], labels: dict[int, int]
+) -> dict[str, Any]:
+    return {
+        "img_path": str(dataset.folder / image.file_name),
+        "img_id": image.id,
+        "width": image.width,
+        "height": image.height,
+        "instances": [_instance(annotation, labels) for annotation in annotations],
+    }
+
+
+def _instance(annotation: Annotation, labels: dict[int, int]) -> dict[str, Any]:
+    x, y, width, height = annotation.bbox
+    return {
+        "bbox": [x, y, x + width, y + height],
+        "bbox_label": labels[annotation.category_id],
+        "ignore_flag": int(annotation.iscrowd),
+    }

@@ -1,0 +1,131 @@
+"""From a folder to what a run trains on: read, checked, repaired, divided into test part and folds."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from recycle.data.coco import Dataset, write_coco
+from recycle.data.findings import ValidationReport
+from recycle.data.folds import Folds, make_folds, split_test, write_folds
+from recycle.data.json_files import write_json
+from recycle.data.near_duplicates import group_near_duplicates
+from recycle.data.synthetic import write_synthetic
+from recycle.data.validation import LoadedDataset, load_dataset
+from recycle.errors import DataError
+from recycle.paths import RunPaths
+from recycle.recipe import Data
+
+TRAIN_FILE = "annotations.json"
+TEST_FILE = "test.json"
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """What a run trains on and predicts.
+
+    Attributes:
+        train: Images to train on.
+        test: Images to predict.
+        folds: Which training image is in which fold.
+        has_answers: Whether the test images have annotations to score against.
+        warnings: How often each rule was broken and, where the recipe says so, mended.
+        digest: Digest of all pixels, annotations and folds.
+    """
+
+    train: Dataset
+    test: Dataset
+    folds: Folds
+    has_answers: bool
+    warnings: Mapping[str, int]
+    digest: str
+
+
+def prepare_data(settings: Data, seed: int, folder: Path | None, paths: RunPaths) -> PreparedData:
+    """Reads, checks, repairs and divides a data set, and writes all of it to the run folder.
+
+    Args:
+        settings: The recipe's part about data.
+        seed: Seed of the division.
+        folder: Holds `annotations.json`, optionally `test.json`, and the images; None draws the synthetic sample.
+        paths: The run folder.
+
+    Raises:
+        DataError: With everything that is wrong with the data, files, records, rules and values.
+    """
+    if folder is None:
+        sample = settings.synthetic
+        write_synthetic(paths.sample, images=sample.images, image_size=sample.image_size, seed=seed)
+        folder = paths.sample
+    if not folder.is_dir():
+        raise DataError(f"{folder}: there is no such folder")
+    folder = folder.absolute()
+    parts = [load_dataset(folder / TRAIN_FILE, folder, repairs=settings.repair)]
+    if (folder / TEST_FILE).is_file():
+        parts.append(load_dataset(folder / TEST_FILE, folder, repairs=settings.repair, labelled=False))
+    report = _report(parts, paths)
+    report.raise_on_errors()
+    train, test, groups = _divide(parts, settings, seed)
+    folds = make_folds(train, groups, settings.folds, seed)
+    write_coco(train, paths.train)
+    write_coco(test, paths.test)
+    write_folds(folds, paths.folds)
+    return PreparedData(
+        train=train,
+        test=test,
+        folds=folds,
+        has_answers=bool(test.annotations),
+        warnings=report.counts(),
+        digest=_digest(parts, paths),
+    )
+
+
+def _report(parts: Sequence[LoadedDataset], paths: RunPaths) -> ValidationReport:
+    """Joins the findings of all files, and writes them before they can stop the run."""
+    report = ValidationReport(tuple(finding for part in parts for finding in part.report.findings))
+    write_json(report.to_json(), paths.validation, indent=1)
+    paths.validation_table.write_text(report.table() + "\n")
+    return report
+
+
+def _divide(
+    parts: Sequence[LoadedDataset], settings: Data, seed: int
+) -> tuple[Dataset, Dataset, npt.NDArray[np.int64]]:
+    """Gives the training part, the test part, and the near-duplicate group of each training image."""
+    loaded = parts[0]
+    groups = group_near_duplicates(loaded.perceptual_hashes())
+    if len(parts) == 2:
+        _require_same_classes(loaded.dataset, parts[1].dataset)
+        return loaded.dataset, parts[1].dataset, groups
+    train, test = split_test(loaded.dataset, groups, settings.test_fraction, seed)
+    kept = {image.id for image in train.images}
+    return train, test, groups[[image.id in kept for image in loaded.dataset.images]]
+
+
+def _require_same_classes(train: Dataset, test: Dataset) -> None:
+    if train.categories == test.categories:
+        return
+    for position in range(max(len(train.categories), len(test.categories))):
+        ours, theirs = (dataset.categories[position : position + 1] for dataset in (train, test))
+        if ours != theirs:
+            raise DataError(
+                f"{test.folder / TEST_FILE}: its class list must be that of {TRAIN_FILE}, but categories[{position}] "
+                f"is {_name(theirs)} instead of {_name(ours)}"
+            )
+
+
+def _name(categories: Sequence[object]) -> str:
+    return str(categories[0]) if categories else "absent"
+
+
+def _digest(parts: Sequence[LoadedDataset], paths: RunPaths) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for path in (paths.train, paths.test, paths.folds):
+        digest.update(path.read_bytes())
+    for part in parts:
+        for name in sorted(part.facts):
+            digest.update(f"{name} {part.facts[name].digest}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""How predictions of several models become one."""

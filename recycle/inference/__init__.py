@@ -1,0 +1,1 @@
+"""Prediction of images by trained networks."""

@@ -1,0 +1,12 @@
+"""Networks of every family.
+
+Importing this package, and so any module of it, first makes the operators of mmcv available without its compiled
+extension, keeps the libraries below private, and makes mmengine load checkpoints safely: nothing of mmdet may be
+imported before that.
+"""
+
+from recycle.environment import keep_private
+from recycle.models import mmcv_ops
+
+keep_private()
+mmcv_ops.install()

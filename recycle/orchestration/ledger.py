@@ -1,0 +1,92 @@
+"""The append-only record of what a run has finished: after any interruption, what stands in it is not done again."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from recycle.errors import ResumeError
+
+
+@dataclass(frozen=True)
+class FinishedMember:
+    """One line of the ledger.
+
+    Attributes:
+        key: Digest of all that determines the result.
+        round_index: The round.
+        member: The member's name.
+        model: The model's name.
+        fold: The fold that it never saw.
+        oof: Its predictions of that fold, relative to the run folder.
+        test: Its predictions of the test images, relative to the run folder.
+        checkpoint: Its last checkpoint, relative to the run folder.
+        seconds: Time on the clock since the attempt began that finished it.
+        attempts: How often it was started in the run that finished it.
+        host: Where it finished.
+    """
+
+    key: str
+    round_index: int
+    member: str
+    model: str
+    fold: int
+    oof: str
+    test: str
+    checkpoint: str
+    seconds: float
+    attempts: int
+    host: str
+
+
+class Ledger:
+    """JSON Lines in one file, which only the driver appends to.
+
+    Args:
+        path: The file; it need not exist yet.
+
+    Raises:
+        ResumeError: If a line that is not the last cannot be read; a half-written last line is dropped.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._finished = {entry.key: entry for entry in _read(path)}
+
+    def finished(self, key: str) -> FinishedMember | None:
+        """The member of this key, if it is finished and its files are still there."""
+        entry = self._finished.get(key)
+        if entry is None:
+            return None
+        files = (self._path.parent / file for file in (entry.oof, entry.test, entry.checkpoint))
+        return entry if all(file.is_file() for file in files) else None
+
+    def append(self, entry: FinishedMember) -> None:
+        """Records a finished member; it is on disk when this returns."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("ab") as file:
+            file.write((json.dumps(asdict(entry)) + "\n").encode())
+            file.flush()
+            os.fsync(file.fileno())
+        self._finished[entry.key] = entry
+
+
+def _read(path: Path) -> list[FinishedMember]:
+    if not path.is_file():
+        return []
+    content = path.read_bytes()
+    complete, _, torn = content.rpartition(b"\n")
+    if torn:
+        # The driver died while it wrote this line: what it told of is done again, and the next line starts afresh.
+        with path.open("r+b") as file:
+            file.truncate(len(content) - len(torn))
+    return [_parse(line, path, number) for number, line in enumerate(complete.split(b"\n"), start=1) if line]
+
+
+def _parse(line: bytes, path: Path, number: int) -> FinishedMember:
+    try:
+        record: dict[str, Any] = json.loads(line)
+        return FinishedMember(**record)
+    except (ValueError, TypeError) as error:
+        raise ResumeError(f"{path}:{number}: not a line of a ledger: {error}") from None

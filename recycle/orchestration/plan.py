@@ -1,0 +1,85 @@
+"""Which members a round has, and the key by which the ledger knows each."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from recycle.models.families import require_weights
+from recycle.paths import RunPaths
+from recycle.recipe import MEMBER_SEPARATOR, Model, Recipe
+from recycle.training.run_member import MemberPlan
+
+DECISIVE_PACKAGES = ("torch", "torchvision", "onedl-mmdetection", "onedl-mmengine", "timm", "ultralytics", "numpy")
+"""Another version of one of these may train another network."""
+
+
+def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_index: int = 0) -> list[MemberPlan]:
+    """Every model on every fold.
+
+    Args:
+        recipe: The recipe.
+        paths: Where files go.
+        data_digest: Digest of images, annotations and folds.
+        round_index: The round.
+
+    Raises:
+        WeightsError: If a model's pretrained weights cannot be had.
+    """
+    versions = _versions()
+    plans = []
+    for model in recipe.models:
+        weights = require_weights(model)
+        shared: dict[str, object] = {
+            "data": data_digest,
+            "weights": _digest_of(weights),
+            "versions": versions,
+            "round": round_index,
+        }
+        plans += [_plan(model, fold, recipe.seed, shared, paths, round_index) for fold in range(recipe.data.folds)]
+    return plans
+
+
+def digest(content: object) -> str:
+    """Digest of a JSON value, whatever the order of its keys."""
+    return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def _plan(
+    model: Model, fold: int, seed: int, shared: dict[str, object], paths: RunPaths, round_index: int
+) -> MemberPlan:
+    name = f"{model.name}{MEMBER_SEPARATOR}{fold}"
+    settings = model.model_dump(mode="json", exclude={"resources"})
+    return MemberPlan(
+        name=name,
+        settings=model,
+        fold=fold,
+        seed=_member_seed(seed, name),
+        key=digest({**shared, "model": settings, "fold": fold, "seed": seed}),
+        work_dir=paths.member(round_index, name).absolute(),
+        oof=paths.predictions(round_index, "oof", name).absolute(),
+        test=paths.predictions(round_index, "test", name).absolute(),
+    )
+
+
+def _member_seed(seed: int, name: str) -> int:
+    return int(digest([seed, name])[:7], 16)
+
+
+def _digest_of(weights: Path | None) -> str | None:
+    if weights is None:
+        return None
+    with weights.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _versions(packages: Sequence[str] = DECISIVE_PACKAGES) -> dict[str, str]:
+    return {package: _version(package) for package in packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

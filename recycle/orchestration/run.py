@@ -1,0 +1,163 @@
+"""The whole run, from a recipe and a folder to a submission: the one function behind `jobs/train_all.py`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from recycle.data.json_files import write_json
+from recycle.data.prepare import PreparedData, prepare_data
+from recycle.errors import TrainingError
+from recycle.fusion.ensemble import Ensemble, MemberPredictions, build_ensemble
+from recycle.orchestration.cluster import connected, require_resources
+from recycle.orchestration.ledger import FinishedMember, Ledger
+from recycle.orchestration.open_run import open_run, require_same_data
+from recycle.orchestration.plan import plan_members
+from recycle.orchestration.train import MemberTraining
+from recycle.paths import RunPaths
+from recycle.predictions.parquet import read_parquet, write_parquet
+from recycle.predictions.submission import write_detection_csv
+from recycle.recipe import Recipe
+from recycle.report.progress import Display
+from recycle.report.results import Results, classes_table, scores_table, verdict
+from recycle.report.sample_pictures import write_sample_pictures
+from recycle.report.scoring import score_run
+from recycle.training.run_member import MemberOutcome, MemberPlan, TrainingData
+
+PICTURES = 8
+
+
+def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console: Console) -> Results:
+    """Trains every member, predicts, fuses, scores, and writes the submission.
+
+    Args:
+        recipe: What to do.
+        data: Folder with `annotations.json` and images; None stands for the synthetic sample.
+        root: The run folder.
+        resume: Whether to continue the run that the folder holds.
+        console: Where progress and results are shown.
+
+    Returns:
+        The scores, which are also in `results.json`; `failed` names members that were given up.
+
+    Raises:
+        RecycleError: With what the user has to mend; what was finished stays in the run folder.
+    """
+    paths = RunPaths(root)
+    with open_run(recipe, paths, resume=resume):
+        console.print(f"Checking the data; the run is in {root}", highlight=False)
+        prepared = prepare_data(recipe.data, recipe.seed, data, paths)
+        require_same_data(prepared.digest, paths)
+        _tell_about_data(prepared, paths, console)
+        plans = plan_members(recipe, paths, data_digest=prepared.digest)
+        ledger = Ledger(paths.ledger)
+        failed = _train(recipe, plans, prepared, ledger, paths, console)
+        members = _gather(plans, ledger, root)
+        if not members:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+            raise TrainingError(f"no member could be trained: {reasons}")
+        console.print("Searching fusion settings on out-of-fold predictions", highlight=False)
+        ensemble = build_ensemble(members, prepared.train, prepared.test, trials=recipe.fusion.trials, seed=recipe.seed)
+        results = score_run(recipe, prepared, members, ensemble, failed)
+        _write(results, ensemble, prepared, ledger, plans, paths)
+        _show(results, paths, console)
+        return results
+
+
+def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) -> None:
+    console.print(
+        f"{len(prepared.train.images)} training images with {len(prepared.train.annotations)} boxes in "
+        f"{prepared.folds.count} folds, {len(prepared.test.images)} test images",
+        highlight=False,
+    )
+    for rule, count in prepared.warnings.items():
+        console.print(f"  {rule}: {count} (see {paths.validation_table})", highlight=False)
+    for name, groups in prepared.folds.rare_classes.items():
+        console.print(f"  {name}: in {groups} image groups only, which cannot be in every fold", highlight=False)
+
+
+def _train(
+    recipe: Recipe,
+    plans: Sequence[MemberPlan],
+    prepared: PreparedData,
+    ledger: Ledger,
+    paths: RunPaths,
+    console: Console,
+) -> dict[str, str]:
+    """Trains what the ledger does not hold yet; gives the reasons of members that were given up."""
+    missing = [plan for plan in plans if ledger.finished(plan.key) is None]
+    if len(missing) < len(plans):
+        console.print(f"{len(plans) - len(missing)} of {len(plans)} members were finished before", highlight=False)
+    if not missing:
+        return {}
+
+    def record(plan: MemberPlan, outcome: MemberOutcome, attempts: int) -> None:
+        ledger.append(_entry(plan, outcome, attempts, paths.root.absolute()))
+
+    with connected() as available, Display(console) as display:
+        require_resources(recipe.models, available)
+        return MemberTraining(
+            missing,
+            TrainingData(prepared.train, prepared.test, prepared.folds),
+            available=available,
+            retries=recipe.retries,
+            on_finished=record,
+            display=display,
+            progress_file=paths.progress,
+        ).run()
+
+
+def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) -> FinishedMember:
+    return FinishedMember(
+        key=plan.key,
+        round_index=0,
+        member=plan.name,
+        model=plan.settings.name,
+        fold=plan.fold,
+        oof=str(plan.oof.relative_to(root)),
+        test=str(plan.test.relative_to(root)),
+        checkpoint=str(outcome.checkpoint.relative_to(root)),
+        seconds=outcome.seconds,
+        attempts=attempts,
+        host=outcome.host,
+    )
+
+
+def _gather(plans: Sequence[MemberPlan], ledger: Ledger, root: Path) -> list[MemberPredictions]:
+    finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
+    return [
+        MemberPredictions(entry.member, entry.model, read_parquet(root / entry.oof), read_parquet(root / entry.test))
+        for entry in finished
+    ]
+
+
+def _write(
+    results: Results,
+    ensemble: Ensemble,
+    prepared: PreparedData,
+    ledger: Ledger,
+    plans: Sequence[MemberPlan],
+    paths: RunPaths,
+) -> None:
+    write_parquet(ensemble.oof, paths.predictions(0, "oof", "ensemble"))
+    write_parquet(ensemble.test, paths.predictions(0, "test", "ensemble"))
+    file_names = {image.id: image.file_name for image in prepared.test.images}
+    write_detection_csv(ensemble.test, file_names, paths.submission)
+    write_sample_pictures(prepared.train, ensemble.oof, PICTURES, paths.pictures / "oof")
+    write_sample_pictures(prepared.test, ensemble.test, PICTURES, paths.pictures / "test")
+    timing = {plan.name: entry for plan in plans if (entry := ledger.finished(plan.key))}
+    write_json({name: _times(entry) for name, entry in timing.items()}, paths.timing, indent=1)
+    write_json(results.to_json(), paths.results, indent=1)
+
+
+def _times(entry: FinishedMember) -> dict[str, object]:
+    return {"seconds": entry.seconds, "attempts": entry.attempts, "host": entry.host}
+
+
+def _show(results: Results, paths: RunPaths, console: Console) -> None:
+    console.print(scores_table(results))
+    console.print(classes_table(results))
+    console.print(verdict(results), highlight=False)
+    for name, reason in results.failed.items():
+        console.print(f"Failed: {name}: {reason}", highlight=False, markup=False)
+    console.print(f"Results: {paths.results}, submission: {paths.submission}", highlight=False)

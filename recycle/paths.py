@@ -1,0 +1,102 @@
+"""The layout of a run folder, known here and nowhere else."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Part = Literal["oof", "test"]
+"""Out-of-fold predictions of training images, and predictions of test images."""
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Paths inside one run folder.
+
+    Attributes:
+        root: The run folder.
+    """
+
+    root: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.root / "recipe.yaml"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the driver that works on the run."""
+        return self.root / ".lock"
+
+    @property
+    def ledger(self) -> Path:
+        """What has been finished, one JSON object a line."""
+        return self.root / "ledger.jsonl"
+
+    @property
+    def progress(self) -> Path:
+        """Where every running member stands, replaced about once a second."""
+        return self.root / "progress.json"
+
+    @property
+    def sample(self) -> Path:
+        """The synthetic data set, if none was given."""
+        return self.root / "data" / "sample"
+
+    @property
+    def validation(self) -> Path:
+        """What the validator found, as JSON."""
+        return self.root / "data" / "validation.json"
+
+    @property
+    def validation_table(self) -> Path:
+        """What the validator found, as text."""
+        return self.root / "data" / "validation.txt"
+
+    @property
+    def train(self) -> Path:
+        """The training part after repairs, as COCO."""
+        return self.root / "data" / "train.json"
+
+    @property
+    def test(self) -> Path:
+        """The test part, as COCO."""
+        return self.root / "data" / "test.json"
+
+    @property
+    def folds(self) -> Path:
+        """Which training image is in which fold."""
+        return self.root / "data" / "folds.json"
+
+    @property
+    def digest(self) -> Path:
+        """What the data were when the run began."""
+        return self.root / "data" / "digest.json"
+
+    def member(self, round_index: int, name: str) -> Path:
+        """Checkpoints and logs of one member."""
+        return self.root / f"round{round_index}" / "members" / name
+
+    def predictions(self, round_index: int, part: Part, name: str) -> Path:
+        """Predictions of one member, or of the ensemble."""
+        return self.root / f"round{round_index}" / "predictions" / part / f"{name}.parquet"
+
+    @property
+    def results(self) -> Path:
+        """Scores; equal for equal recipes, data and seeds."""
+        return self.root / "results.json"
+
+    @property
+    def timing(self) -> Path:
+        """When and where what ran."""
+        return self.root / "timing.json"
+
+    @property
+    def submission(self) -> Path:
+        """The ensemble's predictions of the test images, as the competition takes them."""
+        return self.root / "submission.csv"
+
+    @property
+    def pictures(self) -> Path:
+        """Images with boxes, truth beside prediction."""
+        return self.root / "pictures"

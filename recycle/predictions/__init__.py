@@ -1,0 +1,1 @@
+"""The value type of predictions, its files, and functions on boxes."""

@@ -1,0 +1,158 @@
+"""Boxes, class names and mask outlines drawn on images (blue, green, red)."""
+
+import colorsys
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
+
+from recycle.data.coco import Annotation, Dataset, Image
+from recycle.data.images import read_image
+
+Picture = npt.NDArray[np.uint8]
+"""(height, width, 3) BGR."""
+Colour = tuple[int, int, int]
+"""Blue, green, red, each 0..255."""
+
+_GOLDEN_ANGLE = 0.381966
+_TEXT_SIZE = 12
+_TITLE_HEIGHT = 24
+_TILE = 256
+_GAP = 4
+_WHITE: Colour = (255, 255, 255)
+_BLACK: Colour = (0, 0, 0)
+
+
+def class_colour(label: int) -> Colour:
+    """Colour of a class, the same in every picture; neighbouring labels lie far apart in hue.
+
+    Args:
+        label: Index into the categories, any number from 0.
+
+    Returns:
+        Blue, green, red.
+    """
+    lightness = (0.55, 0.42, 0.68)[label % 3]
+    red, green, blue = colorsys.hls_to_rgb(label * _GOLDEN_ANGLE % 1.0, lightness, 0.9)
+    return round(blue * 255), round(green * 255), round(red * 255)
+
+
+def draw_boxes(
+    image: Picture, boxes_xyxy: npt.NDArray[np.floating[Any]], texts: Sequence[str], colours: Sequence[Colour]
+) -> Picture:
+    """Draws boxes with a text each.
+
+    Args:
+        image: (height, width, 3) BGR; it is left as it is.
+        boxes_xyxy: (n, 4) x1, y1, x2, y2 in pixels.
+        texts: n texts in any script; characters that Pillow's built-in font lacks appear as an empty box.
+        colours: n colours of boxes and of the ground of texts.
+
+    Returns:
+        A new picture of the same size.
+
+    Raises:
+        ValueError: If boxes, texts and colours are not equally many.
+    """
+    if not len(boxes_xyxy) == len(texts) == len(colours):
+        counts = f"boxes={len(boxes_xyxy)}, texts={len(texts)}, colours={len(colours)}"
+        raise ValueError(f"There must be as many texts and colours as boxes, but got {counts}.")
+    drawn = image.copy()
+    corners = np.rint(boxes_xyxy).astype(int).reshape(-1, 4)
+    for (x1, y1, x2, y2), colour in zip(corners.tolist(), colours, strict=True):
+        # The second corner of a box is exclusive, that of a drawn rectangle is not.
+        cv2.rectangle(drawn, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), colour, 2)
+    return _write_texts(drawn, corners[:, :2], texts, colours)
+
+
+def _write_texts(
+    image: Picture, places: npt.NDArray[np.int_], texts: Sequence[str], colours: Sequence[Colour]
+) -> Picture:
+    """Writes each text on a coloured ground with its lower left corner at a place, moved into the image if needed."""
+    canvas = PillowImage.fromarray(image)
+    pen = ImageDraw.Draw(canvas)
+    font = ImageFont.load_default(size=_TEXT_SIZE)
+    lines = (" ".join(text.split()) for text in texts)
+    for (x, y), text, colour in zip(places.tolist(), lines, colours, strict=True):
+        width, height = round(pen.textlength(text, font=font)) + 4, _TEXT_SIZE + 3
+        left = max(0, min(x, canvas.width - width))
+        top = max(0, min(y - height, canvas.height - height))
+        pen.rectangle((left, top, left + width - 1, top + height - 1), fill=colour)
+        pen.text((left + 2, top), text, fill=_readable_on(colour), font=font)
+    return np.asarray(canvas, np.uint8).copy()
+
+
+def _readable_on(colour: Colour) -> Colour:
+    blue, green, red = colour
+    return _BLACK if 0.114 * blue + 0.587 * green + 0.299 * red > 140 else _WHITE
+
+
+def side_by_side(left: Picture, right: Picture, titles: tuple[str, str]) -> Picture:
+    """Puts two pictures next to each other, each under its title.
+
+    Args:
+        left: (height, width, 3) BGR.
+        right: The same kind; the lower of the two is filled up with white at the bottom.
+        titles: Texts above left and right.
+
+    Returns:
+        One picture: as wide as both and a gap, as high as the higher one and a line of text.
+    """
+    height = max(left.shape[0], right.shape[0])
+    titled = [_titled(picture, title, height) for picture, title in zip((left, right), titles, strict=True)]
+    gap = np.full((height + _TITLE_HEIGHT, _GAP, 3), 255, np.uint8)
+    return np.hstack([titled[0], gap, titled[1]])
+
+
+def _titled(picture: Picture, title: str, height: int) -> Picture:
+    canvas = np.full((height + _TITLE_HEIGHT, picture.shape[1], 3), 255, np.uint8)
+    canvas[_TITLE_HEIGHT : _TITLE_HEIGHT + picture.shape[0]] = picture
+    return _write_texts(canvas, np.array([[2, _TITLE_HEIGHT - 4]]), [title], [_WHITE])
+
+
+def contact_sheet(dataset: Dataset, columns: int, rows: int) -> Picture:
+    """Shows the first images of a data set with their boxes, mask outlines and class names.
+
+    Args:
+        dataset: Images lie at `folder / file_name`; masks are outlined if they are polygons.
+        columns: Images in a row.
+        rows: Rows of images; places for which there is no image stay white.
+
+    Returns:
+        One BGR picture; each image is scaled to fit a square of 256 pixels.
+
+    Raises:
+        DataError: If an image cannot be read.
+    """
+    pitch = _TILE + _GAP
+    sheet = np.full((rows * pitch + _GAP, columns * pitch + _GAP, 3), 255, np.uint8)
+    by_image = dataset.annotations_by_image()
+    for place, image in enumerate(dataset.images[: columns * rows]):
+        tile = _annotated_tile(dataset, image, by_image[image.id])
+        top, left = (_GAP + pitch * step for step in divmod(place, columns))
+        sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+    return sheet
+
+
+def _annotated_tile(dataset: Dataset, image: Image, annotations: Sequence[Annotation]) -> Picture:
+    scale = _TILE / max(image.width, image.height)
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    picture = read_image(dataset.path_of(image), image.width, image.height)
+    tile = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    labels = [dataset.label_of[annotation.category_id] for annotation in annotations]
+    for annotation, label in zip(annotations, labels, strict=True):
+        cv2.polylines(tile, _outlines(annotation, scale), True, class_colour(label), 1, cv2.LINE_AA)
+    corners = [(x, y, x + width, y + height) for x, y, width, height in (each.bbox for each in annotations)]
+    boxes = np.array(corners, np.float64).reshape(-1, 4) * scale
+    return draw_boxes(
+        tile, boxes, [dataset.class_names[label] for label in labels], [class_colour(label) for label in labels]
+    )
+
+
+def _outlines(annotation: Annotation, scale: float) -> list[npt.NDArray[np.int32]]:
+    polygons = annotation.segmentation if isinstance(annotation.segmentation, list) else []
+    return [np.rint(np.array(polygon).reshape(-1, 2) * scale).astype(np.int32) for polygon in polygons]

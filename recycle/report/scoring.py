@@ -1,0 +1,52 @@
+"""Official scores of everything that a run predicted."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+
+from recycle.data.coco import Dataset
+from recycle.data.prepare import PreparedData
+from recycle.evaluation.detection import evaluate
+from recycle.fusion.ensemble import Ensemble, MemberPredictions
+from recycle.paths import Part
+from recycle.predictions.values import Predictions
+from recycle.recipe import Recipe
+from recycle.report.results import Results, ScoresByPart
+
+
+def score_run(
+    recipe: Recipe,
+    prepared: PreparedData,
+    members: Sequence[MemberPredictions],
+    ensemble: Ensemble,
+    failed: Mapping[str, str],
+) -> Results:
+    """Scores members, models and ensemble, out of fold and, where answers are known, on the test part."""
+    truths: dict[Part, Dataset] = {"oof": prepared.train}
+    if prepared.has_answers:
+        truths["test"] = prepared.test
+
+    def score(oof: Predictions, test: Predictions) -> ScoresByPart:
+        predictions: dict[Part, Predictions] = {"oof": oof, "test": test}
+        return {part: evaluate(truth, predictions[part]) for part, truth in truths.items()}
+
+    fusion = ensemble.fusion
+    return Results(
+        recipe=recipe.name,
+        seed=recipe.seed,
+        classes=prepared.train.class_names,
+        images={"train": len(prepared.train.images), "test": len(prepared.test.images)},
+        warnings=prepared.warnings,
+        rare_classes=prepared.folds.rare_classes,
+        fusion={**asdict(fusion.settings), "oof_map50": fusion.map50, "trials": len(fusion.trials)},
+        models={
+            name: score(ensemble.model_oof.of_model(name), ensemble.model_test.of_model(name))
+            for name in ensemble.model_oof.models
+        },
+        members={member.member: score(member.oof, member.test) for member in _by_name(members)},
+        ensemble=score(ensemble.oof, ensemble.test),
+        failed=failed,
+    )
+
+
+def _by_name(members: Iterable[MemberPredictions]) -> list[MemberPredictions]:
+    return sorted(members, key=lambda member: member.member)

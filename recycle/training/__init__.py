@@ -1,0 +1,1 @@
+"""One training entry for every family."""

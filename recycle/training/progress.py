@@ -1,0 +1,32 @@
+"""What a member says of itself while it trains."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a member's training stands.
+
+    Attributes:
+        member: The member's name.
+        epoch: The running epoch, from 1.
+        epochs: Epochs in all.
+        step: Steps done since training began, over all epochs.
+        steps: Steps in all.
+        loss: Loss of the latest step.
+        map50: Latest validation score; negative before the first validation.
+        seconds_left: Expected from the speed since this process began.
+    """
+
+    member: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    map50: float
+    seconds_left: float
+
+
+Report = Callable[[Progress], None]

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from recycle.errors import DataError
+from recycle.evaluation.detection import evaluate
+from recycle.evaluation.fast import Map50Scorer
+from tests.evaluation.scenes import found, random_predictions, random_truth, truth_of
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("boxes", [3, 400, 4000])
+def test_equal_to_pycocotools(seed: int, ties: bool, boxes: int) -> None:
+    """Images and a class without truth, crowds, annotation id 0, and over 100 boxes an image are among the data."""
+    rng = np.random.default_rng([seed, ties, boxes])
+    truth = random_truth(rng, images=10 if boxes == 4000 else 30)
+    predictions = random_predictions(rng, truth, boxes=boxes, ties=ties)
+    covered = predictions.of_images(predictions.covered[seed:])
+    fast = Map50Scorer(truth, covered.covered).score(covered)
+    assert fast == pytest.approx(evaluate(truth, covered).map50, abs=1e-9)
+
+
+def test_one_scorer_serves_many_predictions() -> None:
+    truth = random_truth(np.random.default_rng(0))
+    scorer = Map50Scorer(truth, np.array([image.id for image in truth.images]))
+    for seed in range(3):
+        predictions = random_predictions(np.random.default_rng(seed), truth)
+        assert scorer.score(predictions) == pytest.approx(evaluate(truth, predictions).map50, abs=1e-9)
+
+
+def test_nothing_found_or_annotated_scores_zero() -> None:
+    annotated = truth_of([(0, 0, (10, 10, 100, 100))])
+    assert Map50Scorer(annotated, np.array([0, 1, 2])).score(found([])) == 0
+    assert Map50Scorer(annotated, np.array([1, 2])).score(found([], images=[1, 2])) == 0
+    assert Map50Scorer(annotated, np.array([], np.int64)).score(found([], images=[])) == 0
+
+
+def test_other_images_are_refused() -> None:
+    scorer = Map50Scorer(truth_of([]), np.array([0, 1]))
+    with pytest.raises(DataError, match="must cover the 2 images of the truth"):
+        scorer.score(found([], images=[0, 2]))
+    with pytest.raises(DataError, match="99"):
+        Map50Scorer(truth_of([]), np.array([0, 99]))
