@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from yaml.constructor import ConstructorError
 
 from recycle.errors import RecipeError
+from recycle.files import replacing
 from recycle.recipe import RECIPES_FOLDER, Recipe
-
-KeyPath = tuple[str | int, ...]
+from recycle.recipe_violations import KeyPath, Violation, violations
 
 RESUMABLE = re.compile(r"^(retries|models\.\d+\.resources\..*|fusion\.trials)$")
 """What may change when a run is resumed: it does not decide what a member learns."""
@@ -53,14 +52,15 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     content = _construct(root, path)
     if not isinstance(content, dict):
         raise RecipeError(f"{path}:1: a recipe must be a mapping, but this is a {type(content).__name__}")
+    own = {violation.line for violation in violations(content)} if overrides else set[str]()
     parsed = [parse_override(text) for text in overrides]
     for override in parsed:
         _apply(content, override)
-    try:
-        return Recipe.model_validate(content)
-    except ValidationError as error:
-        lines = [_describe(details, root, path, parsed) for details in error.errors()]
-        raise RecipeError("\n".join(lines)) from None
+    broken = list(violations(content))
+    if broken:
+        lines = [f"{_origin(v, root, path, parsed, is_own=v.line in own)}: {v.line}" for v in broken]
+        raise RecipeError("\n".join(lines))
+    return Recipe.model_validate(content)
 
 
 def find_recipe(name_or_path: str) -> Path:
@@ -80,16 +80,18 @@ def parse_override(text: str) -> Override:
     key, equals, value = text.partition("=")
     if not equals or not key or "" in key.split("."):
         raise RecipeError(f"--set must have the form key.key=value, but got {text!r}")
-    path = tuple(int(part) if part.isdigit() else part for part in key.split("."))
+    path = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
     try:
         return Override(path, yaml.safe_load(value), text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # such as [, 2020-13-45 and [[[[...
         raise RecipeError(f"--set {text}: {value!r} is not a YAML value") from None
 
 
 def write_recipe(recipe: Recipe, path: Path) -> None:
-    """Writes the resolved recipe, every default spelled out."""
-    path.write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+    """Writes the resolved recipe in one step, every default spelled out."""
+    with replacing(path) as temporary:
+        content = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        temporary.write_text(content, encoding="utf-8")
 
 
 def differences(old: Recipe, new: Recipe) -> list[str]:
@@ -109,34 +111,64 @@ def json_schema() -> str:
 
 
 def _compose(path: Path) -> yaml.Node:
+    raw = path.read_bytes()
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        root = yaml.compose(raw.decode(), Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-        raise RecipeError(f"{place}: not valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid YAML: {error}") from None
+        raise RecipeError(f"{_place(error.problem_mark, path)}: not valid YAML: {error.problem}") from None
+    except yaml.reader.ReaderError as error:
+        place = _place_after(raw.decode()[: error.position], path)
+        raise RecipeError(f"{place}: not valid YAML: the character {chr(error.character)!r} is not allowed") from None
+    except UnicodeDecodeError as error:
+        place = _place_after(raw[: error.start].decode(), path)
+        raise RecipeError(f"{place}: a recipe must be UTF-8 text, but byte {raw[error.start]:#x} is not") from None
+    except RecursionError:
+        raise RecipeError(f"{path}: nested too deeply") from None
     if root is None:
         raise RecipeError(f"{path}:1: the recipe is empty")
     return root
 
 
-def _construct(root: yaml.Node, path: Path) -> Any:  # noqa: ANN401 - YAML holds anything
-    """Builds the values of a YAML tree after refusing keys that stand twice, which YAML would let pass."""
-    for mapping in _mappings(root):
-        seen: set[str] = set()
-        for key, _ in mapping.value:
-            if key.value in seen:
-                raise RecipeError(f"{_place(key, path)}: the key {key.value!r} stands here a second time")
-            seen.add(key.value)
-    loader = yaml.SafeLoader("")
+class _Loader(yaml.SafeLoader):
+    """Tells the place of a value that looks like one of a type and is none, such as the date 2020-13-45."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: ANN401 - YAML holds anything
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise ConstructorError(None, None, str(error), node.start_mark) from None
+
+
+def _construct(root: yaml.Node, path: Path) -> Any:  # noqa: ANN401
+    """Builds the values of a YAML tree after refusing keys that stand twice, which PyYAML would let pass."""
+    loader = _Loader("")
     try:
-        return loader.construct_document(root)
+        for mapping in _mappings(root):
+            _refuse_repeated_keys(mapping)
+        return _unshared(loader.construct_document(root))
     except yaml.MarkedYAMLError as error:
-        raise RecipeError(f"{_place(root, path)}: not valid YAML: {error.problem}") from None
+        raise RecipeError(f"{_place(error.problem_mark, path)}: not valid YAML: {error.problem}") from None
+    except RecursionError:
+        raise RecipeError(f"{path}: nested too deeply, or an alias within its own anchor") from None
     finally:
         loader.dispose()
+
+
+def _refuse_repeated_keys(mapping: yaml.MappingNode) -> None:
+    seen: set[str] = set()
+    for key, _ in mapping.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise ConstructorError(None, None, "a key must be a word", key.start_mark)
+        if key.value in seen:
+            raise ConstructorError(None, None, f"the key {key.value!r} stands here a second time", key.start_mark)
+        seen.add(key.value)
+
+
+def _unshared(value: Any) -> Any:  # noqa: ANN401 - YAML holds anything
+    """A copy without YAML's aliases: what is set in one model must not change another's."""
+    if isinstance(value, dict):
+        return {key: _unshared(item) for key, item in value.items()}
+    return [_unshared(item) for item in value] if isinstance(value, list) else value
 
 
 def _mappings(node: yaml.Node) -> Iterator[yaml.MappingNode]:
@@ -168,44 +200,27 @@ def _step_into(content: Any, part: str | int, override: Override) -> Any:  # noq
     raise RecipeError(f"--set {override.text}: there is no {part!r} in {type(content).__name__} {content!r:.80}")
 
 
-def _describe(details: ErrorDetails, root: yaml.Node, path: Path, overrides: Sequence[Override]) -> str:
-    """One line for one violation: place, key, rule, value."""
-    location = details["loc"]
-    node, key = _locate(root, location, wants_key=details["type"] == "extra_forbidden")
-    place = _place(node, path)
-    for override in overrides:
-        if key[: len(override.path)] == override.path or override.path[: len(key)] == key:
-            place = f"--set {override.text}"
-    message = details["msg"].removeprefix("Value error, ")
-    value = "" if details["type"] in ("missing", "value_error") else f", but got {details['input']!r:.120}"
-    if details["type"] == "extra_forbidden":
-        message, value = "there is no such key", ""
-    return f"{place}: {'.'.join(map(str, key)) or 'recipe'}: {message}{value}"
+def _origin(violation: Violation, root: yaml.Node, path: Path, overrides: Sequence[Override], *, is_own: bool) -> str:
+    """Where a violation comes from: the last override that bears on it, or else the place in the file."""
+    for override in reversed(overrides):
+        depth = len(override.path)
+        sets_it = violation.path[:depth] == override.path
+        lies_below = override.path[: len(violation.path)] == violation.path
+        if sets_it or (lies_below and not is_own):
+            return f"--set {override.text}"
+    return _place(_deepest_node(root, violation).start_mark, path)
 
 
-def _locate(root: yaml.Node, location: Sequence[str | int], *, wants_key: bool) -> tuple[yaml.Node, KeyPath]:
-    """Follows Pydantic's location through the YAML tree, passing over the tags of unions.
-
-    Returns:
-        The deepest node that the file holds on the way, and the path of keys with the tags left out.
-    """
+def _deepest_node(root: yaml.Node, violation: Violation) -> yaml.Node:
+    """The deepest node on the way to a violation that the file holds; the key's own where that is what is wrong."""
     node = root
-    path: list[str | int] = []
-    for position, part in enumerate(location):
-        is_last = position == len(location) - 1
-        child = _child(node, part, wants_key=wants_key and is_last)
-        if child is not None:
-            node = child
-            path.append(part)
-        elif is_last and not _is_tag(node, part):
-            path.append(part)
-    return node, tuple(path)
-
-
-def _is_tag(node: yaml.Node, part: str | int) -> bool:
-    if not isinstance(node, yaml.MappingNode):
-        return False
-    return any(key.value in ("family", "type") and value.value == part for key, value in node.value)
+    for depth, part in enumerate(violation.path, start=1):
+        wants_key = violation.is_about_key and depth == len(violation.path)
+        child = _child(node, part, wants_key=wants_key)
+        if child is None:
+            break
+        node = child
+    return node
 
 
 def _child(node: yaml.Node, part: str | int, *, wants_key: bool) -> yaml.Node | None:
@@ -219,8 +234,12 @@ def _child(node: yaml.Node, part: str | int, *, wants_key: bool) -> yaml.Node | 
     return None
 
 
-def _place(node: yaml.Node, path: Path) -> str:
-    return f"{path}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+def _place(mark: yaml.Mark | None, path: Path) -> str:
+    return f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+
+
+def _place_after(text: str, path: Path) -> str:
+    return f"{path}:{text.count(chr(10)) + 1}:{len(text) - text.rfind(chr(10))}"
 
 
 def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - YAML holds anything

@@ -2,11 +2,11 @@
 
 import gzip
 import json
-import os
 import zlib
 from pathlib import Path
 
 from recycle.errors import DataError
+from recycle.files import replacing
 
 
 def read_json(path: Path) -> object:
@@ -37,10 +37,10 @@ def read_json(path: Path) -> object:
 
 
 def write_json(document: object, path: Path, *, indent: int | None = None) -> None:
-    """Writes a JSON file in one step: to a temporary file beside it, which is then renamed.
+    """Writes a JSON file in one step.
 
     Args:
-        document: object JSON value; NaN and infinities are refused.
+        document: Any JSON value; NaN and infinities are refused.
         path: The file; `.gz` at its end packs it. Its folder is made if needed.
         indent: Spaces of indentation; None writes one line.
 
@@ -50,7 +50,5 @@ def write_json(document: object, path: Path, *, indent: int | None = None) -> No
     data = (json.dumps(document, indent=indent, allow_nan=False) + "\n").encode()
     if path.suffix == ".gz":
         data = gzip.compress(data, mtime=0)  # no time stamp: equal documents are equal files
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)

@@ -6,8 +6,8 @@ import ray
 
 from recycle.orchestration.cluster import GIB
 from recycle.recipe import Resources
+from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 from recycle.training.progress import Progress
-from recycle.training.run_member import MemberOutcome, MemberPlan, TrainingData, run_member
 
 ActorHandle = Any
 """Ray's stubs give actor methods no `remote`."""
@@ -18,6 +18,9 @@ class TrainActor:
 
     def run(self, plan: MemberPlan, data: TrainingData, board: ActorHandle) -> MemberOutcome:
         """Trains the member and writes its predictions; progress goes to the board."""
+        # Only this process needs torch and the networks' libraries, which take seconds to import.
+        from recycle.training.run_member import run_member  # noqa: PLC0415
+
         return run_member(plan, data, board.post.remote)
 
 

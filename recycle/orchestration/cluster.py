@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import ray
 
-from recycle.environment import QUIET_ENVIRONMENT, keep_private
+from recycle.environment import keep_private
 from recycle.errors import ResourceError
 from recycle.recipe import Model, Resources
 
@@ -22,12 +22,7 @@ def connected() -> Iterator[Mapping[str, float]]:
     """
     keep_private()
     if not ray.is_initialized():
-        ray.init(
-            dashboard_host="127.0.0.1",
-            log_to_driver=False,
-            logging_level=logging.WARNING,
-            runtime_env={"env_vars": dict(QUIET_ENVIRONMENT)},
-        )
+        ray.init(dashboard_host="127.0.0.1", log_to_driver=False, logging_level=logging.WARNING)
     try:
         yield ray.cluster_resources()  # type: ignore[no-untyped-call]
     finally:

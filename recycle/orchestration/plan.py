@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from recycle.models.families import require_weights
+from recycle.models.pretrained import require_weights
 from recycle.paths import RunPaths
 from recycle.recipe import MEMBER_SEPARATOR, Model, Recipe
-from recycle.training.run_member import MemberPlan
+from recycle.training.member import MemberPlan
 
 DECISIVE_PACKAGES = ("torch", "torchvision", "onedl-mmdetection", "onedl-mmengine", "timm", "ultralytics", "numpy")
 """Another version of one of these may train another network."""

@@ -22,7 +22,7 @@ from recycle.report.progress import Display
 from recycle.report.results import Results, classes_table, scores_table, verdict
 from recycle.report.sample_pictures import write_sample_pictures
 from recycle.report.scoring import score_run
-from recycle.training.run_member import MemberOutcome, MemberPlan, TrainingData
+from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 
 PICTURES = 8
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from recycle.models.families import relative_cost
+from recycle.models.cost import relative_cost
 from recycle.orchestration.cluster import ray_resources
 from recycle.recipe import Resources
-from recycle.training.run_member import MemberPlan
+from recycle.training.member import MemberPlan
 
 
 def longest_first(plans: Sequence[MemberPlan]) -> list[MemberPlan]:

@@ -1,6 +1,5 @@
 """Trains the members of a round in parallel, in order of completion, through failures."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,13 +7,14 @@ from pathlib import Path
 import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
+from recycle.data.json_files import write_json
 from recycle.errors import RecycleError
 from recycle.orchestration.actors import ActorHandle, start_progress_board, start_train_actor
 from recycle.orchestration.cluster import ray_resources
 from recycle.orchestration.scheduling import longest_first, next_to_start
 from recycle.report.progress import Display, Snapshot
+from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 from recycle.training.progress import Progress
-from recycle.training.run_member import MemberOutcome, MemberPlan, TrainingData
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -132,9 +132,7 @@ class MemberTraining:
             failed=[n for n in self._failures if n not in self._finished and n not in running],
         )
         self._display.show(snapshot)
-        unfinished = self._progress_file.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(asdict(snapshot)))
-        unfinished.replace(self._progress_file)
+        write_json(asdict(snapshot), self._progress_file)
 
 
 def _reason(error: Exception) -> str:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recycle.errors import DataError
-from recycle.predictions.replacing import replacing
+from recycle.files import replacing
 from recycle.predictions.values import Predictions
 
 

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from recycle.data.loading import seed_everything
 from recycle.errors import NonFiniteLossError
+from recycle.files import replacing
 from recycle.training.member import MemberTask
 from recycle.training.progress import Progress, Report
 
@@ -87,11 +88,10 @@ class SaveHook(Hook):
             self._save(runner, self._task.best_checkpoint, is_resumable=False)
 
     def _save(self, runner: Runner, path: Path, *, is_resumable: bool) -> None:
-        unfinished = path.with_suffix(".unfinished")
-        runner.save_checkpoint(
-            str(path.parent), unfinished.name, save_optimizer=is_resumable, save_param_scheduler=is_resumable
-        )
-        unfinished.replace(path)
+        with replacing(path) as temporary:
+            runner.save_checkpoint(
+                str(path.parent), temporary.name, save_optimizer=is_resumable, save_param_scheduler=is_resumable
+            )
 
 
 class ProgressHook(Hook):

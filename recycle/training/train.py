@@ -42,8 +42,6 @@ def train_member(task: MemberTask, report: Report) -> BaseModel:
     task.work_dir.mkdir(parents=True, exist_ok=True)
     seed_everything((task.seed,))
     runner = _runner(task, report)
-    if task.last_checkpoint.is_file():
-        runner.resume(str(task.last_checkpoint))
     runner.train()
     model: BaseModel = runner.model
     return model
@@ -59,6 +57,7 @@ def load_member(task: MemberTask) -> BaseModel:
 def _runner(task: MemberTask, report: Report) -> Runner:
     settings = task.settings
     steps_an_epoch = -(-len(task.train.images) // settings.batch_size)
+    is_resumed = task.last_checkpoint.is_file()
     return Runner(
         model=build_model(settings, len(task.train.categories)),
         work_dir=str(task.work_dir),
@@ -69,6 +68,8 @@ def _runner(task: MemberTask, report: Report) -> Runner:
         **_validation(task),
         default_hooks={"checkpoint": None, "logger": {"type": "LoggerHook", "interval": LOG_INTERVAL}},
         custom_hooks=[SeedHook(task.seed), FiniteLossHook(task), SaveHook(task), ProgressHook(task, report)],
+        load_from=str(task.last_checkpoint) if is_resumed else None,
+        resume=is_resumed,
         randomness={"seed": task.seed},
         log_level="WARNING",
         default_scope="mmdet",

@@ -59,7 +59,9 @@ def test_packaged_weights_exist_for_one_model() -> None:
     ],
 )
 def test_pixel_mean_std_is_in_bytes(name: str, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-    assert pixel_mean_std(name) == (pytest.approx(mean), pytest.approx(std))
+    found_mean, found_std = pixel_mean_std(name)
+    assert found_mean == pytest.approx(mean)
+    assert found_std == pytest.approx(std)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +103,7 @@ def test_weights_of_a_file_are_loaded(name: str, suffix: str, tmp_path: Path) ->
 
 def test_a_pickle_is_refused_unexecuted(tmp_path: Path) -> None:
     path, mark = tmp_path / "weights.pth", tmp_path / "executed"
-    path.write_bytes(pickle.dumps({"state_dict": MarksItsUnpickling(mark)}))
+    path.write_bytes(pickle.dumps({"state_dict": MarksItsUnpickling(mark)}, protocol=2))
     with pytest.raises(WeightsError, match=r"weights\.pth"):
         TimmFeatures("resnet18", (1,), str(path))
     assert not mark.exists()
@@ -145,11 +147,13 @@ def test_norm_eval_keeps_the_statistics(norm_eval: bool) -> None:
 
 @pytest.mark.parametrize(("name", "trained"), [(PACKAGED_BACKBONE, "blocks.2."), ("resnet18", "layer2.")])
 def test_frozen_levels_stay_and_deeper_ones_train(name: str, trained: str) -> None:
-    backbone = TimmFeatures(name, (1, 2), frozen_levels=2).train()
+    backbone = TimmFeatures(name, (2,), frozen_levels=2).train()
     before = copy.deepcopy(backbone.network.state_dict())
-    sum(feature.sum() for feature in backbone(torch.randn(2, 3, 32, 32))).backward()  # type: ignore[union-attr]
+    frozen = {key for key, parameter in backbone.network.named_parameters() if not parameter.requires_grad}
+    backbone(torch.randn(2, 3, 32, 32))[0].sum().backward()
     for key, parameter in backbone.network.named_parameters():
         assert (parameter.grad is not None) == key.startswith(trained), key
-    changed = [key for key, tensor in backbone.network.state_dict().items() if not torch.equal(tensor, before[key])]
-    assert changed
-    assert all(key.startswith(trained) for key in changed)
+    changed = {key for key, tensor in backbone.network.state_dict().items() if not torch.equal(tensor, before[key])}
+    layers = {key.rpartition(".")[0] for key in frozen}
+    assert any(key.startswith(trained) for key in changed)
+    assert not {key for key in changed if key.rpartition(".")[0] in layers}

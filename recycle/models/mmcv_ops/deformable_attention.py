@@ -33,7 +33,7 @@ def ms_deform_attn_forward(
     return _attend(spatial_shapes.tolist(), *tensors).type_as(value)
 
 
-def ms_deform_attn_backward(  # noqa: PLR0917
+def ms_deform_attn_backward(
     value: Tensor,
     spatial_shapes: Tensor,
     level_start_index: Tensor,

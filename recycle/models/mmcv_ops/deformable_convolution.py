@@ -1,7 +1,7 @@
 """Deformable convolution and its modulated form, with the signatures of mmcv's extension.
 
-mmcv passes strides, paddings, dilations and groups by keyword, named differently for the two. torchvision's kernels
-need neither its scratch space nor `im2col_step`, which only bounds memory.
+mmcv passes the tensors by position, and strides, paddings, dilations and groups by keyword, named differently for the
+two. torchvision's kernels need neither its scratch space nor `im2col_step`, which only bounds memory.
 """
 
 import torch
@@ -13,7 +13,7 @@ from recycle.models.mmcv_ops.precision import at_least_float32
 _OUTSIDE = 32768.0
 
 
-def deform_conv_forward(  # noqa: PLR0917
+def deform_conv_forward(
     input: Tensor, weight: Tensor, offset: Tensor, output: Tensor, columns: Tensor, ones: Tensor, **geometry: int
 ) -> None:
     """Deformable convolution (Dai et al., 2017), by torchvision's kernel.
@@ -32,7 +32,7 @@ def deform_conv_forward(  # noqa: PLR0917
     output.copy_(_convolve(_operands(input, weight, offset), _geometry(geometry), modulated=False))
 
 
-def deform_conv_backward_input(  # noqa: PLR0917
+def deform_conv_backward_input(
     input: Tensor,
     offset: Tensor,
     grad_output: Tensor,
@@ -54,7 +54,7 @@ def deform_conv_backward_input(  # noqa: PLR0917
     columns.resize_(weight.shape).copy_(gradients[1])
 
 
-def deform_conv_backward_parameters(  # noqa: PLR0917
+def deform_conv_backward_parameters(
     input: Tensor,
     offset: Tensor,
     grad_output: Tensor,
@@ -79,7 +79,7 @@ def deform_conv_backward_parameters(  # noqa: PLR0917
     grad_weight.add_(gradient, alpha=scale)
 
 
-def modulated_deform_conv_forward(  # noqa: PLR0917
+def modulated_deform_conv_forward(
     input: Tensor,
     weight: Tensor,
     bias: Tensor,
@@ -111,7 +111,7 @@ def modulated_deform_conv_forward(  # noqa: PLR0917
     output.copy_(_convolve(operands, _modulated_geometry(geometry), modulated=True))
 
 
-def modulated_deform_conv_backward(  # noqa: PLR0917
+def modulated_deform_conv_backward(
     input: Tensor,
     weight: Tensor,
     bias: Tensor,

@@ -6,16 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from recycle.errors import RecycleError
-from recycle.models.mmcv_ops import (
-    deformable_attention,
-    deformable_convolution,
-    focal_loss,
-    roi_align,
-    suppression,
-)
 
 _MODULE = "mmcv._ext"
 
@@ -30,29 +23,6 @@ def install() -> None:
         sys.meta_path.append(_ExtensionFinder())
 
 
-def _compiler_version() -> str:
-    return "not compiled: operators from torchvision and PyTorch"
-
-
-_OPERATORS: dict[str, Callable[..., Any]] = {
-    "nms": suppression.nms,
-    "softnms": suppression.softnms,
-    "roi_align_forward": roi_align.roi_align_forward,
-    "roi_align_backward": roi_align.roi_align_backward,
-    "deform_conv_forward": deformable_convolution.deform_conv_forward,
-    "deform_conv_backward_input": deformable_convolution.deform_conv_backward_input,
-    "deform_conv_backward_parameters": deformable_convolution.deform_conv_backward_parameters,
-    "modulated_deform_conv_forward": deformable_convolution.modulated_deform_conv_forward,
-    "modulated_deform_conv_backward": deformable_convolution.modulated_deform_conv_backward,
-    "sigmoid_focal_loss_forward": focal_loss.sigmoid_focal_loss_forward,
-    "sigmoid_focal_loss_backward": focal_loss.sigmoid_focal_loss_backward,
-    "ms_deform_attn_forward": deformable_attention.ms_deform_attn_forward,
-    "ms_deform_attn_backward": deformable_attention.ms_deform_attn_backward,
-    "get_compiler_version": _compiler_version,
-    "get_compiling_cuda_version": _compiler_version,
-}
-
-
 class _Extension(ModuleType):
     """`mmcv._ext`: `mmcv.ops` asks for all its operators at import, so any name resolves."""
 
@@ -63,7 +33,7 @@ class _Extension(ModuleType):
         def refuse(*_: object, **__: object) -> NoReturn:
             raise RecycleError(
                 f"mmcv's operator {name!r} needs a compiled mmcv; without one recycle supplies only "
-                f"{', '.join(sorted(_OPERATORS))}."
+                f"{', '.join(sorted(key for key in vars(self) if not key.startswith('__')))}."
             )
 
         return refuse
@@ -81,4 +51,7 @@ class _ExtensionFinder(MetaPathFinder, Loader):
         return _Extension(spec.name)
 
     def exec_module(self, module: ModuleType) -> None:
-        vars(module).update(_OPERATORS)
+        # Torch takes seconds to import: whoever only installs does not wait for it.
+        from recycle.models.mmcv_ops.operators import OPERATORS  # noqa: PLC0415
+
+        vars(module).update(OPERATORS)

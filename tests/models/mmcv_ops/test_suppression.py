@@ -105,7 +105,7 @@ def test_batched_nms_keeps_classes_apart() -> None:
     threshold=st.sampled_from([0.15, 0.35, 0.55]),
     min_score=st.sampled_from([1e-6, 0.001, 0.2]),
 )
-def test_soft_nms_follows_the_paper(  # noqa: PLR0917
+def test_soft_nms_follows_the_paper(
     method: str, offset: int, seed: int, count: int, threshold: float, min_score: float
 ) -> None:
     # In float64, so that no two decayed scores are equal but for rounding.

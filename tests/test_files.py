@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from recycle.predictions.replacing import replacing
+from recycle.files import replacing
 
 
 def test_file_appears_when_the_block_succeeds(tmp_path: Path) -> None:

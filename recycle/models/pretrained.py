@@ -1,0 +1,31 @@
+"""Whether the pretrained weights of a model are there, asked before anything trains."""
+
+from pathlib import Path
+
+from recycle.recipe import CascadeRCNN, Model
+
+
+def require_weights(settings: Model) -> Path | None:
+    """Makes sure, before anything trains, that a model's pretrained weights are there and load safely.
+
+    Returns:
+        Their file; None where none are used or they come with the installation.
+
+    Raises:
+        WeightsError: If they are missing; names the file and where to put it.
+    """
+    if is_path(settings.pretrained):
+        from recycle.models.checkpoints import load_checkpoint  # noqa: PLC0415 - torch takes seconds to import
+
+        load_checkpoint(Path(settings.pretrained))
+        return Path(settings.pretrained)
+    if isinstance(settings, CascadeRCNN) and settings.backbone != "efficientnet_lite0":
+        from recycle.models.openmmlab import pretrained_file  # noqa: PLC0415 - so does mmdet
+
+        return pretrained_file(settings)
+    return None
+
+
+def is_path(pretrained: str) -> bool:
+    """Whether a recipe's `pretrained` names a file."""
+    return pretrained not in ("imagenet", "none")

@@ -1,0 +1,22 @@
+"""Plans for tests."""
+
+from pathlib import Path
+from typing import Any
+
+from recycle.recipe import Model, Recipe
+from recycle.training.run_member import MemberPlan
+from tests.recipes import demo_content
+
+
+def model_with(index: int = 0, **changes: Any) -> Model:
+    """A model of the demo recipe with other settings; 0 is a Cascade R-CNN, 1 a YOLOv5."""
+    content = demo_content()
+    content["models"][index].update(changes)
+    return Recipe.model_validate(content).models[index]
+
+
+def plan_of(name: str, **changes: Any) -> MemberPlan:
+    """A member that goes nowhere, with settings of the demo recipe's first model changed."""
+    return MemberPlan(
+        name=name, settings=model_with(**changes), fold=0, seed=0, key=name, work_dir=Path(), oof=Path(), test=Path()
+    )

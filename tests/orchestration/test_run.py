@@ -1,0 +1,227 @@
+"""The whole run on real Ray: undisturbed, killed in every way, resumed, and refused."""
+
+import csv
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recycle.data.coco import read_coco
+from recycle.data.folds import read_folds
+from recycle.paths import RunPaths
+from recycle.predictions.parquet import read_parquet
+from tests.orchestration.job import kill, read_json, run_job, train_tiny, training_processes, wait_for
+
+pytestmark = pytest.mark.training
+
+MEMBERS = ["cascade-rcnn-fold0", "cascade-rcnn-fold1", "yolov5-fold0", "yolov5-fold1"]
+MODELS = ["cascade-rcnn", "yolov5"]
+
+
+def finish(process: Any) -> tuple[int, str, str]:
+    output, errors = process.communicate(timeout=600)
+    return process.returncode, output, errors
+
+
+@pytest.fixture(scope="module")
+def quiet_run(tmp_path_factory: pytest.TempPathFactory) -> RunPaths:
+    """A run that nobody disturbs."""
+    paths = RunPaths(tmp_path_factory.mktemp("quiet") / "run")
+    status, output, errors = finish(train_tiny(paths.root))
+    assert status == 0, output + errors
+    return paths
+
+
+def ledger_lines(paths: RunPaths) -> list[str]:
+    return paths.ledger.read_text().splitlines()
+
+
+def attempts(paths: RunPaths) -> dict[str, int]:
+    return {name: entry["attempts"] for name, entry in read_json(paths.timing).items()}
+
+
+def test_results_hold_scores_of_members_models_and_ensemble(quiet_run: RunPaths) -> None:
+    results = read_json(quiet_run.results)
+    assert sorted(results["members"]) == MEMBERS
+    assert sorted(results["models"]) == MODELS
+    for scores in [*results["members"].values(), *results["models"].values(), results["ensemble"]]:
+        for part in ("oof", "test"):
+            assert 0 <= scores[part]["map50"] <= 1
+            assert set(scores[part]["classes"]) == set(results["classes"])
+    assert results["failed"] == {}
+
+
+def test_times_and_hosts_lie_in_another_file(quiet_run: RunPaths) -> None:
+    assert sorted(read_json(quiet_run.timing)) == MEMBERS
+    host = read_json(quiet_run.timing)[MEMBERS[0]]["host"]
+    assert f'"{host}"' not in quiet_run.results.read_text()
+
+
+def test_out_of_fold_predictions_come_from_the_member_that_never_saw_the_image(quiet_run: RunPaths) -> None:
+    train = read_coco(quiet_run.train, quiet_run.sample)
+    folds = read_folds(quiet_run.folds)
+    for model in MODELS:
+        for fold in range(folds.count):
+            predictions = read_parquet(quiet_run.predictions(0, "oof", f"{model}-fold{fold}"))
+            expected = sorted(i.id for i in train.images if folds.assignment[i.file_name] == fold)
+            assert predictions.coverage[0].tolist() == expected
+            assert len(predictions) > 0
+
+
+def test_test_images_are_in_no_fold_and_all_are_predicted(quiet_run: RunPaths) -> None:
+    test = read_coco(quiet_run.test, quiet_run.sample)
+    folds = read_folds(quiet_run.folds)
+    assert not {image.file_name for image in test.images} & set(folds.assignment)
+    for member in MEMBERS:
+        predictions = read_parquet(quiet_run.predictions(0, "test", member))
+        assert predictions.coverage[0].tolist() == sorted(image.id for image in test.images)
+
+
+def test_submission_holds_every_test_image_and_boxes_inside_it(quiet_run: RunPaths) -> None:
+    test = {image.file_name: image for image in read_coco(quiet_run.test, quiet_run.sample).images}
+    with quiet_run.submission.open() as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["image_id"] for row in rows) == sorted(test)
+    boxes = 0
+    for row in rows:
+        values = np.array(row["PredictionString"].split(), dtype=float).reshape(-1, 6)
+        boxes += len(values)
+        size = test[row["image_id"]]
+        assert (values[:, 2:4] >= 0).all()
+        assert (values[:, 4] <= size.width).all()
+        assert (values[:, 5] <= size.height).all()
+    assert boxes > 0
+
+
+def test_pictures_are_drawn_of_both_parts(quiet_run: RunPaths) -> None:
+    assert len(list((quiet_run.pictures / "oof").glob("*.jpg"))) == 8
+    assert list((quiet_run.pictures / "test").glob("*.jpg"))
+
+
+def test_resuming_a_finished_run_trains_nothing_and_gives_the_same_results(quiet_run: RunPaths) -> None:
+    ledger, results = ledger_lines(quiet_run), quiet_run.results.read_bytes()
+    status, output, errors = finish(train_tiny(quiet_run.root, "--resume"))
+    assert status == 0, errors
+    assert "4 of 4 members were finished before" in output
+    assert ledger_lines(quiet_run) == ledger
+    assert quiet_run.results.read_bytes() == results
+
+
+def test_resuming_with_another_recipe_names_the_difference(quiet_run: RunPaths) -> None:
+    status, _, errors = finish(train_tiny(quiet_run.root, "--resume", changes=["models.1.epochs=6"]))
+    assert status == 2
+    assert "models.1.epochs: 5 -> 6" in errors
+    assert "Traceback" not in errors
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(quiet_run: RunPaths) -> None:
+    status, _, errors = finish(train_tiny(quiet_run.root))
+    assert status == 2
+    assert "--resume" in errors
+
+
+def test_killed_worker_continues_from_its_checkpoint(tmp_path: Path, quiet_run: RunPaths) -> None:
+    paths = RunPaths(tmp_path / "run")
+    process = train_tiny(paths.root)
+    checkpoint = paths.member(0, MEMBERS[0]) / "last.pth"
+    wait_for(checkpoint.is_file, process, "the first checkpoint was written")
+    for pid in wait_for(lambda: training_processes(process), process, "members trained"):
+        kill(pid)
+    status, output, errors = finish(process)
+    assert status == 0, output + errors
+    assert "its process died; continues from its last checkpoint" in output
+    assert max(attempts(paths).values()) == 2
+    assert paths.results.read_bytes() == quiet_run.results.read_bytes()
+
+
+def test_killed_driver_resumes_without_redoing_what_was_finished(tmp_path: Path, quiet_run: RunPaths) -> None:
+    paths = RunPaths(tmp_path / "run")
+    process = train_tiny(paths.root)
+    wait_for(paths.ledger.is_file, process, "the first member was finished")
+    kill(process.pid)
+    process.communicate()
+    wait_for_no_trainers(paths)
+    finished = ledger_lines(paths)
+    checkpoints = {line: path_of_checkpoint(paths, line).stat().st_mtime_ns for line in finished}
+    assert 0 < len(finished) < len(MEMBERS)
+
+    status, output, errors = finish(train_tiny(paths.root, "--resume"))
+    assert status == 0, errors
+    assert f"{len(finished)} of {len(MEMBERS)} members were finished before" in output
+    assert ledger_lines(paths)[: len(finished)] == finished
+    assert {line: path_of_checkpoint(paths, line).stat().st_mtime_ns for line in finished} == checkpoints
+    assert paths.results.read_bytes() == quiet_run.results.read_bytes()
+
+
+def test_interrupt_stops_cleanly_and_says_how_to_continue(tmp_path: Path) -> None:
+    paths = RunPaths(tmp_path / "run")
+    process = train_tiny(paths.root)
+    workers = wait_for(lambda: training_processes(process), process, "members trained")
+    process.send_signal(signal.SIGINT)
+    status, _, errors = finish(process)
+    assert status == 130
+    assert f"--run-dir {paths.root} --resume" in errors
+    assert "Traceback" not in errors
+    assert not [pid for pid in workers if is_training(pid)]
+
+
+def test_member_with_a_broken_loss_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
+    paths = RunPaths(tmp_path / "run")
+    changes = ["models.0.optimizer={type: sgd, lr: 1e30, clip_grad_norm: 1e30, warmup_steps: 0}", "models.1.epochs=1"]
+    status, output, errors = finish(train_tiny(paths.root, changes=changes))
+    assert status == 1, output + errors
+    failed = read_json(paths.results)["failed"]
+    assert sorted(failed) == ["cascade-rcnn-fold0", "cascade-rcnn-fold1"]
+    assert "the loss became" in failed["cascade-rcnn-fold0"]
+    assert "at step" in failed["cascade-rcnn-fold0"]
+    assert list(read_json(paths.results)["models"]) == ["yolov5"]
+
+
+def test_more_than_the_cluster_has_is_refused_before_training(tmp_path: Path) -> None:
+    status, _, errors = finish(train_tiny(tmp_path / "run", changes=["models.0.resources.num_gpus=1"]))
+    assert status == 2
+    assert "models.0.resources" in errors
+    assert "GPU" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--recipe", "nothing"], "nothing: there is no such recipe file"),
+        (["--set", "models.0.epoch=2"], "models.0.epoch: there is no such key"),
+        (["--set", "models.0.epochs"], "--set must have the form key.key=value"),
+        (["--data", "missing"], "missing: there is no such folder"),
+    ],
+)
+def test_wrong_arguments_give_one_message(tmp_path: Path, arguments: list[str], expected: str) -> None:
+    status, _, errors = run_job("train_all", "--run-dir", str(tmp_path / "run"), *arguments, folder=tmp_path / "x")
+    assert status == 2
+    assert expected in errors
+    assert "Traceback" not in errors
+
+
+def path_of_checkpoint(paths: RunPaths, line: str) -> Path:
+    import json
+
+    return paths.root / str(json.loads(line)["checkpoint"])
+
+
+def is_training(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().startswith("ray::TrainActor")
+    except OSError:
+        return False
+
+
+def wait_for_no_trainers(paths: RunPaths) -> None:
+    """Ray's processes end with their driver; until then they might still write into the run folder."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if not [folder for folder in Path("/proc").glob("[0-9]*") if is_training(int(folder.name))]:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"trainers of {paths.root} outlived their driver")
