@@ -24,7 +24,7 @@ INTERRUPTED = 130
 def main() -> int:
     """Runs the job; returns its exit status."""
     arguments = parse_arguments()
-    console = Console()
+    console = Console(highlight=False, markup=False, emoji=False)
     errors = Console(stderr=True, soft_wrap=True)
     root = arguments.run_dir
     try:

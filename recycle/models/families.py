@@ -26,8 +26,9 @@ def build_model(settings: Model, class_count: int) -> BaseModel:
         WeightsError: If pretrained weights cannot be had.
     """
     use_safe_loader()
-    DefaultScope.get_instance("recycle", scope_name="mmdet")
-    MMLogger.get_instance("recycle", log_level="WARNING")  # the initialisation of every tensor is not worth a line
+    if not DefaultScope.check_instance_created("recycle"):
+        DefaultScope.get_instance("recycle", scope_name="mmdet")
+        MMLogger.get_instance("recycle", log_level="WARNING")  # the initialisation of every tensor is not worth a line
     model: BaseModel = MODELS.build(_config(settings, class_count))
     model.init_weights()
     if is_path(settings.pretrained):

@@ -12,20 +12,26 @@ def require_weights(settings: Model) -> Path | None:
         Their file; None where none are used or they come with the installation.
 
     Raises:
-        WeightsError: If they are missing; names the file and where to put it.
+        WeightsError: If they are missing or damaged; names the file and where to put it.
     """
-    if is_path(settings.pretrained):
+    path = _file_of(settings)
+    if path is not None:
         from recycle.models.checkpoints import load_checkpoint  # noqa: PLC0415 - torch takes seconds to import
 
-        load_checkpoint(Path(settings.pretrained))
-        return Path(settings.pretrained)
-    if isinstance(settings, CascadeRCNN) and settings.backbone != "efficientnet_lite0":
-        from recycle.models.openmmlab import pretrained_file  # noqa: PLC0415 - so does mmdet
-
-        return pretrained_file(settings)
-    return None
+        load_checkpoint(path)
+    return path
 
 
 def is_path(pretrained: str) -> bool:
     """Whether a recipe's `pretrained` names a file."""
     return pretrained not in ("imagenet", "none")
+
+
+def _file_of(settings: Model) -> Path | None:
+    if is_path(settings.pretrained):
+        return Path(settings.pretrained)
+    if isinstance(settings, CascadeRCNN) and settings.backbone != "efficientnet_lite0":
+        from recycle.models.openmmlab import pretrained_file  # noqa: PLC0415 - mmdet takes seconds to import
+
+        return pretrained_file(settings)
+    return None

@@ -35,7 +35,7 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         data: Folder with `annotations.json` and images; None stands for the synthetic sample.
         root: The run folder.
         resume: Whether to continue the run that the folder holds.
-        console: Where progress and results are shown.
+        console: Where progress and results are shown; without markup, as class names may look like it.
 
     Returns:
         The scores, which are also in `results.json`; `failed` names members that were given up.
@@ -45,7 +45,7 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
     """
     paths = RunPaths(root)
     with open_run(recipe, paths, resume=resume):
-        console.print(f"Checking the data; the run is in {root}", highlight=False)
+        console.print(f"Checking the data; the run is in {root}")
         prepared = prepare_data(recipe.data, recipe.seed, data, paths)
         require_same_data(prepared.digest, paths)
         _tell_about_data(prepared, paths, console)
@@ -56,7 +56,7 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         if not members:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
             raise TrainingError(f"no member could be trained: {reasons}")
-        console.print("Searching fusion settings on out-of-fold predictions", highlight=False)
+        console.print("Searching fusion settings on out-of-fold predictions")
         ensemble = build_ensemble(members, prepared.train, prepared.test, trials=recipe.fusion.trials, seed=recipe.seed)
         results = score_run(recipe, prepared, members, ensemble, failed)
         _write(results, ensemble, prepared, ledger, plans, paths)
@@ -68,12 +68,11 @@ def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) 
     console.print(
         f"{len(prepared.train.images)} training images with {len(prepared.train.annotations)} boxes in "
         f"{prepared.folds.count} folds, {len(prepared.test.images)} test images",
-        highlight=False,
     )
     for rule, count in prepared.warnings.items():
-        console.print(f"  {rule}: {count} (see {paths.validation_table})", highlight=False)
+        console.print(f"  {rule}: {count} (see {paths.validation_table})")
     for name, groups in prepared.folds.rare_classes.items():
-        console.print(f"  {name}: in {groups} image groups only, which cannot be in every fold", highlight=False)
+        console.print(f"  {name}: in {groups} image groups only, which cannot be in every fold")
 
 
 def _train(
@@ -87,7 +86,7 @@ def _train(
     """Trains what the ledger does not hold yet; gives the reasons of members that were given up."""
     missing = [plan for plan in plans if ledger.finished(plan.key) is None]
     if len(missing) < len(plans):
-        console.print(f"{len(plans) - len(missing)} of {len(plans)} members were finished before", highlight=False)
+        console.print(f"{len(plans) - len(missing)} of {len(plans)} members were finished before")
     if not missing:
         return {}
 
@@ -157,7 +156,7 @@ def _times(entry: FinishedMember) -> dict[str, object]:
 def _show(results: Results, paths: RunPaths, console: Console) -> None:
     console.print(scores_table(results))
     console.print(classes_table(results))
-    console.print(verdict(results), highlight=False)
+    console.print(verdict(results))
     for name, reason in results.failed.items():
-        console.print(f"Failed: {name}: {reason}", highlight=False, markup=False)
-    console.print(f"Results: {paths.results}, submission: {paths.submission}", highlight=False)
+        console.print(f"Failed: {name}: {reason}")
+    console.print(f"Results: {paths.results}, submission: {paths.submission}")

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from recycle.training.progress import Progress
 
@@ -58,7 +59,7 @@ class Display:
 
     def log(self, message: str) -> None:
         """Prints a line that stays."""
-        self._console.print(message, highlight=False, markup=False)
+        self._console.print(Text(message), soft_wrap=True)
 
     def show(self, snapshot: Snapshot) -> None:
         """Shows where everything stands."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from recycle.evaluation.detection import DetectionScores
 from recycle.paths import Part
@@ -80,7 +81,7 @@ def classes_table(results: Results) -> Table:
     for name in columns:
         table.add_column(name, justify="right")
     for name in results.classes:
-        table.add_row(name, *(_number(scores.classes[name].map50) for scores in columns.values()))
+        table.add_row(Text(name), *(_number(scores.classes[name].map50) for scores in columns.values()))
     return table
 
 

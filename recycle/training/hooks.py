@@ -55,11 +55,10 @@ class FiniteLossHook(Hook):
         parts = {name: float(value.detach().mean()) for name, value in outputs.items()}
         if math.isfinite(parts["loss"]):
             return
-        checkpoint = self._task.last_checkpoint
-        kept = f"the last good checkpoint is {checkpoint}" if checkpoint.is_file() else "there was no checkpoint yet"
         raise NonFiniteLossError(
             f"{self._task.name}: the loss became {parts['loss']} at step {runner.iter + 1} (epoch {runner.epoch + 1}), "
-            f"as {', '.join(f'{name}={value:.4g}' for name, value in parts.items() if name != 'loss')}; {kept}"
+            f"as {', '.join(f'{name}={value:.4g}' for name, value in parts.items() if name != 'loss')}; "
+            f"{_what_is_kept(self._task)}"
         )
 
 
@@ -76,7 +75,13 @@ class SaveHook(Hook):
         checkpoint["message_hub"]["log_scalars"] = {}
 
     def after_train_epoch(self, runner: Runner) -> None:
-        """Saves everything that resuming needs."""
+        """Saves everything that resuming needs, unless the last step has broken the weights."""
+        for name, parameter in runner.model.named_parameters():
+            if not parameter.isfinite().all():
+                raise NonFiniteLossError(
+                    f"{self._task.name}: the weights {name} became NaN or infinite by step {runner.iter} "
+                    f"(epoch {runner.epoch + 1}); {_what_is_kept(self._task)}"
+                )
         self._save(runner, self._task.last_checkpoint, is_resumable=True)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
@@ -142,3 +147,8 @@ class ProgressHook(Hook):
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Remembers the score for the reports that follow."""
         self._map50 = (metrics or {})["map50"]
+
+
+def _what_is_kept(task: MemberTask) -> str:
+    checkpoint = task.last_checkpoint
+    return f"the last good checkpoint is {checkpoint}" if checkpoint.is_file() else "there was no checkpoint yet"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from recycle.recipe import Model, Recipe
-from recycle.training.run_member import MemberPlan
+from recycle.training.member import MemberPlan
 from tests.recipes import demo_content
 
 

@@ -10,7 +10,7 @@ from recycle.errors import WeightsError
 from recycle.orchestration.plan import digest, plan_members
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
-from recycle.training.run_member import MemberPlan
+from recycle.training.member import MemberPlan
 from tests.recipes import demo_content
 
 PATHS = RunPaths(Path("run"))
@@ -131,8 +131,11 @@ def test_weights_put_there_by_hand_are_taken(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     path = tmp_path / "hub" / "checkpoints" / "resnet50-0676ba61.pth"
     path.parent.mkdir(parents=True)
-    path.write_bytes(b"weights")
+    torch.save({"weight": torch.zeros(1)}, path)
     assert len(plans_of(recipe_with(backbone="resnet50"))) == 4
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(WeightsError, match=r"resnet50-0676ba61\.pth: not a readable checkpoint"):
+        plans_of(recipe_with(backbone="resnet50"))
 
 
 def test_a_given_file_that_is_missing_is_refused(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from recycle.orchestration.cluster import GIB, ray_resources
 from recycle.orchestration.scheduling import fits, longest_first, next_to_start
 from recycle.recipe import Resources
-from recycle.training.run_member import MemberPlan
+from recycle.training.member import MemberPlan
 from tests.orchestration.plans import plan_of
 
 
