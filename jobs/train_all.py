@@ -11,34 +11,23 @@ from pathlib import Path
 
 from rich.console import Console
 
-from recycle.errors import RecycleError
-from recycle.orchestration.interruption import interruptible
+from recycle.orchestration.job import ExitStatus, run_job
 from recycle.orchestration.run import run
 from recycle.recipe_yaml import load_recipe
 
-SOME_MEMBERS_FAILED = 1
-INVALID_INPUT = 2
-INTERRUPTED = 130
 
-
-def main() -> int:
-    """Runs the job; returns its exit status."""
+def main() -> ExitStatus:
+    """Runs the job."""
     arguments = parse_arguments()
-    console = Console(highlight=False, markup=False, emoji=False)
-    errors = Console(stderr=True, soft_wrap=True)
-    root = arguments.run_dir
-    try:
+    default = Path("runs") / f"{Path(arguments.recipe).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    root = arguments.run_dir or default
+
+    def body(console: Console) -> ExitStatus:
         recipe = load_recipe(arguments.recipe, arguments.set)
-        root = root or Path("runs") / f"{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-        with interruptible():
-            results = run(recipe, arguments.data, root, resume=arguments.resume, console=console)
-    except RecycleError as error:
-        errors.print(f"Error: {error}", markup=False, highlight=False)
-        return INVALID_INPUT
-    except KeyboardInterrupt:
-        errors.print(f"Interrupted. Continue with --run-dir {root} --resume", markup=False, highlight=False)
-        return INTERRUPTED
-    return SOME_MEMBERS_FAILED if results.failed else 0
+        results = run(recipe, arguments.data, root, resume=arguments.resume, console=console)
+        return ExitStatus.SOME_MEMBERS_FAILED if results.failed else ExitStatus.SUCCESS
+
+    return run_job(body, on_interrupt=f"Interrupted. To continue, add --run-dir {root} --resume")
 
 
 def parse_arguments() -> argparse.Namespace:

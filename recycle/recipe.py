@@ -122,7 +122,10 @@ class Optimizer(Settings):
 
 
 class Resources(Settings):
-    """What one member occupies while it trains; a change of these does not change results."""
+    """What one member occupies while it trains; may change when a run is resumed.
+
+    The number of CPU cores sets that of threads, which the last digits of results depend on.
+    """
 
     num_cpus: float = Field(default=1.0, gt=0)
     """CPU cores."""

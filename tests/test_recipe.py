@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from recycle.recipe import CascadeRCNN, Colour, Data, Optimizer, Recipe, Resize, Resources, YOLOv5
-from tests.recipes import demo_content, demo_recipe
+from tests.recipes import example_content, example_recipe
 
 CASCADE = {"name": "a", "family": "cascade_rcnn", "image_size": 64, "epochs": 1, "batch_size": 1}
 YOLO = {**CASCADE, "family": "yolov5", "size": "tiny"}
@@ -39,11 +39,11 @@ YOLO = {**CASCADE, "family": "yolov5", "size": "tiny"}
         ),
         (lambda: CascadeRCNN.model_validate({**CASCADE, "backbone": "vgg"}), "resnet50"),
         (lambda: YOLOv5.model_validate({**YOLO, "size": "s"}), "only at size 'tiny', but got size='s'"),
-        (lambda: demo_recipe(models=[]), "at least 1 item"),
-        (lambda: demo_recipe(models=[CASCADE, YOLO]), "'a' is repeated"),
-        (lambda: demo_recipe(seed=2**31), "less than"),
-        (lambda: demo_recipe(seed=-1), "greater than or equal to 0"),
-        (lambda: demo_recipe(colour="red"), "Extra inputs"),
+        (lambda: example_recipe(models=[]), "at least 1 item"),
+        (lambda: example_recipe(models=[CASCADE, YOLO]), "'a' is repeated"),
+        (lambda: example_recipe(seed=2**31), "less than"),
+        (lambda: example_recipe(seed=-1), "greater than or equal to 0"),
+        (lambda: example_recipe(colour="red"), "Extra inputs"),
     ],
 )
 def test_wrong_values_are_refused(build: Callable[[], Any], rule: str) -> None:
@@ -59,13 +59,13 @@ def test_yolov5_of_full_size_starts_from_scratch_or_a_file(size: str) -> None:
 
 
 def test_families_are_told_apart_by_their_name() -> None:
-    recipe = demo_recipe(models=[CASCADE, {**YOLO, "name": "b"}])
+    recipe = example_recipe(models=[CASCADE, {**YOLO, "name": "b"}])
     assert [type(model) for model in recipe.models] == [CascadeRCNN, YOLOv5]
 
 
 def test_nothing_changes_after_validation() -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        demo_recipe().seed = 3  # type: ignore[misc]
+        example_recipe().seed = 3  # type: ignore[misc]
 
 
 def test_every_key_is_documented() -> None:
@@ -82,7 +82,7 @@ def test_every_key_is_documented() -> None:
 
 
 def test_defaults_are_valid() -> None:
-    content = demo_content()
+    content = example_content()
     minimal = {"name": "x", "models": [{k: content["models"][0][k] for k in CASCADE}]}
     filled = Recipe.model_validate(minimal)
     assert Recipe.model_validate(filled.model_dump(mode="json")) == filled

@@ -1,5 +1,6 @@
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from recycle.errors import RecipeError
 from recycle.recipe import RECIPES_FOLDER, Recipe, Resize
 from recycle.recipe_yaml import differences, json_schema, load_recipe, parse_override, write_recipe
-from tests.recipes import DEMO, demo_content, demo_recipe
+from tests.recipes import EXAMPLE, example_content, example_recipe, example_with
 
 jsonschema: Any = pytest.importorskip("jsonschema")  # comes with Ray
 
@@ -22,7 +23,7 @@ AUGMENTED = "    size: tiny\n    augmentations:\n"
 @pytest.fixture
 def recipe_file(tmp_path: Path) -> Path:
     path = tmp_path / "recipe.yaml"
-    path.write_text(DEMO)
+    path.write_text(EXAMPLE)
     return path
 
 
@@ -47,7 +48,7 @@ def place_of(text: str, at: str) -> str:
         ("folds: 2", "folds: two", "two\n  test", "but got 'two'"),
         ("folds: 2", "folds: 1", "1\n", "data.folds: Input should be greater than or equal to 2, but got 1"),
         ("lr: 1e-3", "lr: -1", "-1,", "models.0.optimizer.lr: Input should be greater than 0, but got -1"),
-        ("name: demo\n", "", "seed", "name: Field required"),
+        ("name: example\n", "", "seed", "name: Field required"),
         ("    epochs: 8\n", "", "name: cascade", "models.0.epochs: Field required"),
         ("    family: yolov5\n", "", "name: yolov5", "models.1.family: Field required"),
         ("seed: 0", "seed: 0\nseed: 1", "seed: 1", "the key 'seed' stands here a second time"),
@@ -105,8 +106,8 @@ def test_a_wrong_recipe_is_refused_with_its_place(
     recipe_file: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, at: str, message: str
 ) -> None:
     monkeypatch.chdir(recipe_file.parent)
-    spoilt = DEMO.replace(old, new, 1)
-    assert spoilt != DEMO
+    spoilt = EXAMPLE.replace(old, new, 1)
+    assert spoilt != EXAMPLE
     recipe_file.write_text(spoilt)
     told = refusal(recipe_file)
     assert told.startswith(f"{recipe_file}:{place_of(spoilt, at)}: ")
@@ -135,7 +136,7 @@ def test_what_is_no_recipe_is_refused(recipe_file: Path, content: bytes, message
 
 
 def test_all_that_is_wrong_is_told_at_once(recipe_file: Path) -> None:
-    recipe_file.write_text(DEMO.replace("seed: 0", "sed: 0").replace("folds: 2", "folds: 1"))
+    recipe_file.write_text(EXAMPLE.replace("seed: 0", "sed: 0").replace("folds: 2", "folds: 1"))
     assert [line.split(": ")[1] for line in refusal(recipe_file).splitlines()] == ["data.folds", "sed"]
 
 
@@ -176,7 +177,6 @@ def test_overrides_set_what_they_name(recipe_file: Path, override: str, key: str
     for part in key.split("."):
         found = found[int(part)] if part.isdigit() else getattr(found, part)
     assert found == value
-    assert load_recipe("demo", [override]) == load_recipe(str(recipe_file), [override])
 
 
 def test_of_two_overrides_the_later_counts(recipe_file: Path) -> None:
@@ -231,20 +231,20 @@ def test_a_wrong_override_is_named_and_no_line_of_the_file(recipe_file: Path, ov
 def test_a_mistake_of_the_file_is_not_blamed_on_an_override(
     recipe_file: Path, old: str, new: str, override: str, at: str
 ) -> None:
-    spoilt = DEMO.replace(old, new)
+    spoilt = EXAMPLE.replace(old, new)
     recipe_file.write_text(spoilt)
     assert refusal(recipe_file, override).startswith(f"{recipe_file}:{place_of(spoilt, at)}: ")
 
 
 def test_an_override_mends_the_file(recipe_file: Path) -> None:
-    recipe_file.write_text(DEMO.replace("folds: 2", "folds: 1"))
+    recipe_file.write_text(EXAMPLE.replace("folds: 2", "folds: 1"))
     assert load_recipe(str(recipe_file), ["data.folds=3"]).data.folds == 3
 
 
 def test_an_override_changes_one_model_though_an_alias_is_shared(recipe_file: Path) -> None:
     settings = "{type: adamw, lr: 1e-3, weight_decay: 0.01, schedule: cosine, warmup_steps: 20, clip_grad_norm: 10}"
-    assert DEMO.count(settings) == 2
-    first, second, rest = DEMO.split(settings)
+    assert EXAMPLE.count(settings) == 2
+    first, second, rest = EXAMPLE.split(settings)
     recipe_file.write_text(f"{first}&shared {settings}{second}*shared{rest}")
     recipe = load_recipe(str(recipe_file), ["models.1.optimizer.lr=1"])
     assert [model.optimizer.lr for model in recipe.models] == [0.001, 1]
@@ -280,7 +280,7 @@ def test_shipped_recipes_load_and_survive_writing(name: str, tmp_path: Path) -> 
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 def test_writing_loses_nothing(tmp_path: Path, lr: float, pretrained: str, seed: int) -> None:
-    content = demo_content()
+    content = example_content()
     content["models"][0].update(pretrained=pretrained, optimizer={"lr": lr})
     recipe = Recipe.model_validate({**content, "seed": seed})
     write_recipe(recipe, tmp_path / "recipe.yaml")
@@ -289,7 +289,7 @@ def test_writing_loses_nothing(tmp_path: Path, lr: float, pretrained: str, seed:
 
 @pytest.mark.parametrize("override", ["retries=5", "fusion.trials=3", "models.1.resources.num_cpus=2"])
 def test_some_changes_do_not_decide_results(override: str) -> None:
-    assert differences(load_recipe("demo"), load_recipe("demo", [override])) == []
+    assert differences(example_with(), example_with(override)) == []
 
 
 @pytest.mark.parametrize(
@@ -300,15 +300,15 @@ def test_some_changes_do_not_decide_results(override: str) -> None:
         ("models.1.optimizer.lr=0.5", "models.1.optimizer.lr: 0.001 -> 0.5"),
         ("data.folds=3", "data.folds: 2 -> 3"),
         ("data.repair=[clip_boxes]", "data.repair.0: drop_empty_boxes -> clip_boxes"),
-        ("name=other", "name: demo -> other"),
+        ("name=other", "name: example -> other"),
     ],
 )
 def test_other_changes_are_named_with_both_values(override: str, told: str) -> None:
-    assert told in differences(load_recipe("demo"), load_recipe("demo", [override]))
+    assert told in differences(example_with(), example_with(override))
 
 
 def test_a_model_more_is_a_difference_both_ways() -> None:
-    one, two = demo_recipe(models=demo_content()["models"][:1]), load_recipe("demo")
+    one, two = example_recipe(models=example_content()["models"][:1]), example_with()
     assert "models.1.name: (absent) -> yolov5" in differences(one, two)
     assert "models.1.name: yolov5 -> (absent)" in differences(two, one)
 
@@ -320,17 +320,18 @@ def test_the_exported_schema_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped_recipes_fit_the_schema(name: str) -> None:
-    content = json.loads(json.dumps(load_recipe(name).model_dump(mode="json")))
     validator = jsonschema.Draft202012Validator(json.loads(json_schema()))
-    validator.validate(content)
-    with pytest.raises(jsonschema.ValidationError):
-        validator.validate({**content, "sed": 1})
-
-
-def test_editors_check_the_shipped_file_itself() -> None:
     # `1e-3` is text to YAML 1.1 (PyYAML) and a number to YAML 1.2, which editors speak.
-    content = yaml.safe_load(DEMO.replace("1e-3", "0.001"))
-    jsonschema.Draft202012Validator(json.loads(json_schema())).validate(content)
+    text = re.sub(r"(\d)e-", r"\1.0e-", (RECIPES_FOLDER / f"{name}.yaml").read_text())
+    written, resolved = yaml.safe_load(text), load_recipe(name).model_dump(mode="json")
+    for content in (written, resolved):
+        validator.validate(content)
+        with pytest.raises(jsonschema.ValidationError):
+            validator.validate({**content, "sed": 1})
+
+
+def test_a_shipped_recipe_takes_overrides_by_its_name() -> None:
+    assert load_recipe("demo", ["seed=9"]).seed == 9
 
 
 ODD_VALUES = st.one_of(
@@ -354,7 +355,7 @@ def containers(value: Any) -> list[Any]:
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 def test_a_spoilt_recipe_loads_or_is_refused_but_never_crashes(tmp_path: Path, data: st.DataObject) -> None:
-    content = copy.deepcopy(demo_content())
+    content = copy.deepcopy(example_content())
     for _ in range(data.draw(st.integers(1, 3))):
         target = data.draw(st.sampled_from(containers(content)))
         keys: list[Any] = list(target) if isinstance(target, dict) else list(range(len(target)))

@@ -1,5 +1,6 @@
 """The one way in which weights enter a process: tensors and a few plain types, never code."""
 
+import re
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -36,10 +37,8 @@ def load_checkpoint(path: Path, map_location: str | torch.device = "cpu") -> dic
     try:
         with torch.serialization.safe_globals(ALLOWED_TYPES):
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
-    except UnpicklingError as error:
-        raise WeightsError(f"{path}: refused, as it holds more than tensors: {_unsafe_globals(path, error)}") from None
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: not a readable checkpoint: {error}") from None
+    except Exception as error:  # unpickling what is damaged raises almost anything
+        raise WeightsError(f"{path}: {_reason(path, error)}") from None
     if not isinstance(checkpoint, dict):
         raise WeightsError(f"{path}: a checkpoint must be a mapping, but this is a {type(checkpoint).__name__}")
     return checkpoint
@@ -66,10 +65,12 @@ def load_matching_weights(model: nn.Module, path: Path) -> list[str]:
         Names of the model's tensors that the file does not provide, as heads for other classes.
 
     Raises:
-        WeightsError: If no tensor fits.
+        WeightsError: If the file cannot be loaded, or no tensor fits.
     """
     checkpoint = load_checkpoint(path)
     offered = checkpoint.get("state_dict", checkpoint)
+    if not isinstance(offered, dict):
+        raise WeightsError(f"{path}: state_dict must be a mapping, but got {type(offered).__name__}")
     own = model.state_dict()
     fitting = {
         name: tensor
@@ -92,9 +93,14 @@ def _load_safetensors(path: Path, map_location: str | torch.device) -> dict[str,
         raise WeightsError(f"{path}: not a readable safetensors file: {error}") from None
 
 
-def _unsafe_globals(path: Path, error: UnpicklingError) -> str:
-    """What unpickling would call; for files that are no archives of PyTorch, the first line of the error."""
+def _reason(path: Path, error: Exception) -> str:
+    """Why a file cannot be loaded, in one line; PyTorch's own text advises to load it unsafely."""
+    text = str(error).rpartition("WeightsUnpickler error:")[2].strip() or "it ends too early"
+    called = re.search(r"GLOBAL (\S+)", text) if isinstance(error, UnpicklingError) else None
+    if called is None:
+        return f"not a readable checkpoint: {text.splitlines()[0]}"
     try:
-        return ", ".join(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    except (RuntimeError, ValueError, UnpicklingError):
-        return str(error).splitlines()[0]
+        calls = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # not an archive of PyTorch
+        calls = [called[1]]
+    return f"refused, as it holds more than tensors: {', '.join(sorted(calls))}"

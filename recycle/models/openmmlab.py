@@ -19,6 +19,9 @@ TIMM_BACKBONES = {"efficientnet_lite0": "tf_efficientnet_lite0"}
 FPN_LEVELS = (1, 2, 3, 4)
 """timm's indices of the feature maps with strides 4, 8, 16 and 32."""
 
+FROZEN_LEVELS = 2
+"""The shallowest levels of a pretrained backbone, strides 2 and 4, hold little that a new data set changes."""
+
 LOWEST_SCORE = 0.001
 """Weak boxes are kept: fusion and average precision both use them."""
 
@@ -61,13 +64,15 @@ def _shipped(name: str) -> ConfigDict:
 
 def _use_timm_backbone(config: ConfigDict, name: str, pretrained: str) -> None:
     mean, std = pixel_mean_std(name)
+    is_pretrained = pretrained == "imagenet"
     config.data_preprocessor.update(mean=list(mean), std=list(std))
     config.backbone = ConfigDict(
         type="TimmFeatures",
         name=name,
         out_indices=FPN_LEVELS,
-        pretrained="packaged" if pretrained == "imagenet" else "none",
-        norm_eval=True,
+        pretrained="packaged" if is_pretrained else "none",
+        norm_eval=is_pretrained,
+        frozen_levels=FROZEN_LEVELS if is_pretrained else 0,
     )
     config.neck.in_channels = list(feature_channels(name, FPN_LEVELS))
 

@@ -19,7 +19,7 @@ from recycle.predictions.parquet import read_parquet, write_parquet
 from recycle.predictions.submission import write_detection_csv
 from recycle.recipe import Recipe
 from recycle.report.progress import Display
-from recycle.report.results import Results, classes_table, scores_table, verdict
+from recycle.report.results import Results, classes_table, scores_tables, verdict
 from recycle.report.sample_pictures import write_sample_pictures
 from recycle.report.scoring import score_run
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
@@ -154,7 +154,8 @@ def _times(entry: FinishedMember) -> dict[str, object]:
 
 
 def _show(results: Results, paths: RunPaths, console: Console) -> None:
-    console.print(scores_table(results))
+    for table in scores_tables(results):
+        console.print(table)
     console.print(classes_table(results))
     console.print(verdict(results))
     for name, reason in results.failed.items():

@@ -155,7 +155,9 @@ def _check_rows(value: Predictions) -> None:
     for rule, column, wrong in checks:
         if wrong.any():
             row = int(np.argmax(wrong))
-            raise DataError(f"Predictions row {row} (image {value.image_ids[row]}): {rule}, but got {column[row]}.")
+            raise DataError(
+                f"Predictions row {row} (image {value.image_ids[row]}): {rule}, but got {column[row].tolist()}."
+            )
 
 
 def _check_coverage(value: Predictions) -> None:

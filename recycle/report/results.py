@@ -13,6 +13,7 @@ from recycle.paths import Part
 ScoresByPart = Mapping[Part, DetectionScores]
 COLUMNS = ("map50", "map", "map75", "map_small", "map_medium", "map_large")
 TITLES = ("mAP50", "mAP", "mAP75", "small", "medium", "large")
+PARTS: Mapping[Part, str] = {"oof": "Out of fold", "test": "Test part"}
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,11 @@ class Results:
     ensemble: ScoresByPart
     failed: Mapping[str, str]
 
-    def best_model(self) -> str:
-        """The model with the highest pooled out-of-fold mAP50."""
-        return max(self.models, key=lambda name: self.models[name]["oof"].map50 or 0.0)
+    def best_model(self) -> str | None:
+        """The model with the highest pooled out-of-fold mAP50 of those that predicted all of the ensemble's images."""
+        scores = {name: parts["oof"] for name, parts in self.models.items()}
+        comparable = [name for name in scores if scores[name].images == self.ensemble["oof"].images]
+        return max(comparable, key=lambda name: scores[name].map50 or 0.0, default=None)
 
     def to_json(self) -> dict[str, Any]:
         """The document `results.json`."""
@@ -60,22 +63,24 @@ class Results:
         }
 
 
-def scores_table(results: Results) -> Table:
-    """Scores of members, models and ensemble, out of fold and, where answers are known, on the test part."""
-    table = Table(title=f"{results.recipe}: scores", header_style="bold")
-    table.add_column("")
-    table.add_column("images")
-    for title in TITLES:
-        table.add_column(title, justify="right")
-    for name, scores, is_main in _rows(results):
-        values = [_number(getattr(scores, column)) for column in COLUMNS]
-        table.add_row(name, str(scores.images), *values, style="bold" if is_main else None)
-    return table
+def scores_tables(results: Results) -> Iterator[Table]:
+    """Scores of members, models and the ensemble: a table out of fold and, where answers are known, one of the test."""
+    for part, title in PARTS.items():
+        if part not in results.ensemble:
+            continue
+        table = Table(title=title, title_justify="left", header_style="bold")
+        table.add_column("", no_wrap=True)
+        for heading in ("images", *TITLES):
+            table.add_column(heading, justify="right")
+        for name, scores, is_main in _rows(results, part):
+            values = [_number(getattr(scores, column)) for column in COLUMNS]
+            table.add_row(Text(name), str(scores.images), *values, style="bold" if is_main else None)
+        yield table
 
 
 def classes_table(results: Results) -> Table:
     """mAP50 of each class, for each model and the ensemble, out of fold."""
-    table = Table(title="mAP50 by class, out of fold", header_style="bold")
+    table = Table(title="mAP50 by class, out of fold", title_justify="left", header_style="bold")
     columns = {**{name: parts["oof"] for name, parts in results.models.items()}, "ensemble": results.ensemble["oof"]}
     table.add_column("class")
     for name in columns:
@@ -86,9 +91,12 @@ def classes_table(results: Results) -> Table:
 
 
 def verdict(results: Results) -> str:
-    """One sentence that says whether fusing paid."""
+    """One sentence that says whether fusing paid, on the images that the ensemble and the models have in common."""
     best = results.best_model()
-    single, fused = results.models[best]["oof"].map50 or 0.0, results.ensemble["oof"].map50 or 0.0
+    fused = results.ensemble["oof"].map50 or 0.0
+    if best is None:
+        return f"The ensemble's out-of-fold mAP50 is {fused:.4f}; no model predicted all of its images."
+    single = results.models[best]["oof"].map50 or 0.0
     relation = "above" if fused > single else "not above"
     return (
         f"The ensemble's out-of-fold mAP50 of {fused:.4f} is {relation} the best model's, "
@@ -96,17 +104,11 @@ def verdict(results: Results) -> str:
     )
 
 
-def _rows(results: Results) -> Iterator[tuple[str, DetectionScores, bool]]:
-    parts: tuple[Part, ...] = ("oof", "test")
-    for part in parts:
-        for name, scores in results.members.items():
+def _rows(results: Results, part: Part) -> Iterator[tuple[str, DetectionScores, bool]]:
+    for is_main, group in ((False, results.members), (True, results.models), (True, {"ensemble": results.ensemble})):
+        for name, scores in group.items():
             if part in scores:
-                yield f"{name}, {part}", scores[part], False
-        for name, scores in results.models.items():
-            if part in scores:
-                yield f"{name}, {part}", scores[part], True
-        if part in results.ensemble:
-            yield f"ensemble, {part}", results.ensemble[part], True
+                yield name, scores[part], is_main
 
 
 def _parts_to_json(parts: ScoresByPart) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def learning_rate_schedule(settings: Optimizer, steps: int) -> list[dict[str, An
     """
     warmup = min(settings.warmup_steps, int(steps * LARGEST_WARMUP_PART))
     schedules: list[dict[str, Any]] = []
-    if warmup > 0:
+    if warmup > 1:  # mmengine's warm-up of a single step would never end
         schedules.append(
             {"type": "LinearLR", "start_factor": WARMUP_START_FACTOR, "by_epoch": False, "begin": 0, "end": warmup}
         )

@@ -38,7 +38,7 @@ def mark(tmp_path: Path) -> Path:
 def evil_file(request: pytest.FixtureRequest, tmp_path: Path, mark: Path) -> Path:
     path = tmp_path / "evil.pth"
     if request.param == "bare pickle":
-        path.write_bytes(pickle.dumps(Evil(mark)))
+        path.write_bytes(pickle.dumps(Evil(mark), protocol=2))
     else:
         inner: Any = [Evil(mark)] if request.param == "nested" else Evil(mark)
         content = {"state_dict": {"weight": torch.ones(1)}, "meta": inner}
@@ -49,16 +49,19 @@ def evil_file(request: pytest.FixtureRequest, tmp_path: Path, mark: Path) -> Pat
 def test_a_checkpoint_that_would_execute_code_is_refused_and_not_executed(evil_file: Path, mark: Path) -> None:
     with pytest.raises(WeightsError) as caught:
         load_checkpoint(evil_file)
-    assert str(caught.value).startswith(f"{evil_file}: refused, as it holds more than tensors: ")
-    assert "touch" in str(caught.value) or "Path" in str(caught.value)
-    assert "\n" not in str(caught.value)
+    told = str(caught.value)
+    assert told.startswith(f"{evil_file}: refused, as it holds more than tensors: ")
+    assert "getattr" in told
+    assert "\n" not in told
+    assert "weights_only" not in told
     assert not mark.exists()
 
 
-def test_the_evil_file_would_execute_code_in_pickle(evil_file: Path, mark: Path) -> None:
-    torch.load(evil_file, weights_only=False) if evil_file.read_bytes()[:1] == b"P" else pickle.loads(
-        pickle.dumps(Evil(mark))
-    )
+def test_unpickling_would_have_executed_it(tmp_path: Path, mark: Path) -> None:
+    path = tmp_path / "evil.pth"
+    torch.save({"meta": Evil(mark)}, path)
+    mark.unlink(missing_ok=True)
+    torch.load(path, weights_only=False)
     assert mark.exists()
 
 
@@ -125,6 +128,15 @@ def damaged_files() -> st.SearchStrategy[Callable[[bytes], bytes]]:
     return st.one_of(cut, noise, flipped)
 
 
+def refusal_of(path: Path) -> str | None:
+    """None where the damage hit a tensor's numbers only."""
+    try:
+        assert isinstance(load_checkpoint(path), dict)
+    except WeightsError as error:
+        return str(error)
+    return None
+
+
 def _with_byte(good: bytes, at: int, change: int) -> bytes:
     return good[:at] + bytes([good[at] ^ change]) + good[at + 1 :]
 
@@ -140,11 +152,8 @@ def test_a_damaged_file_is_refused_in_one_line(
     path.write_bytes(damage(path.read_bytes()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            assert isinstance(load_checkpoint(path), dict)  # where the damage hit a tensor's numbers
-        except WeightsError as error:
-            assert str(error).startswith(f"{path}: ")
-            assert "\n" not in str(error)
+        told = refusal_of(path)
+    assert told is None or (told.startswith(f"{path}: ") and "\n" not in told and "weights_only" not in told)
 
 
 class Detector(nn.Module):

@@ -9,8 +9,9 @@ from recycle.errors import RecipeError, ResumeError
 from recycle.orchestration.open_run import open_run, require_same_data
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
+from tests.recipes import example_with
 
-DEMO = load_recipe("demo")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def paths(tmp_path: Path) -> RunPaths:
 
 
 def begin(paths: RunPaths, *overrides: str, resume: bool = False) -> None:
-    with open_run(load_recipe("demo", overrides), paths, resume=resume):
+    with open_run(example_with(*overrides), paths, resume=resume):
         pass
 
 
@@ -88,7 +89,7 @@ def test_other_resources_are_taken_and_written_down(paths: RunPaths) -> None:
 
 def test_a_recipe_spoilt_in_the_folder_is_refused_with_its_place(paths: RunPaths) -> None:
     begin(paths)
-    paths.recipe.write_text("name: demo\nsed: 1\n")
+    paths.recipe.write_text("name: x\nsed: 1\n")
     with pytest.raises(RecipeError) as caught:
         begin(paths, resume=True)
     assert f"{paths.recipe.absolute()}:2:1: sed: there is no such key" in str(caught.value)
@@ -99,8 +100,8 @@ HOLD = textwrap.dedent("""
     from pathlib import Path
     from recycle.orchestration.open_run import open_run
     from recycle.paths import RunPaths
-    from recycle.recipe_yaml import load_recipe
-    with open_run(load_recipe("demo"), RunPaths(Path(sys.argv[1])), resume=False):
+    from tests.recipes import example_with
+    with open_run(example_with(), RunPaths(Path(sys.argv[1])), resume=False):
         print("open", flush=True)
         sys.stdin.read()
 """)
@@ -108,7 +109,7 @@ HOLD = textwrap.dedent("""
 
 def test_a_second_driver_is_refused_until_the_first_one_died(paths: RunPaths) -> None:
     command = [sys.executable, "-c", HOLD, str(paths.root)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as driver:
         assert driver.stdout is not None
         assert driver.stdout.readline() == "open\n"
         assert refusal(paths, resume=True) == f"{paths.root}: another process works on this run"
@@ -117,7 +118,7 @@ def test_a_second_driver_is_refused_until_the_first_one_died(paths: RunPaths) ->
 
 
 def test_two_runs_do_not_get_in_each_others_way(tmp_path: Path) -> None:
-    with open_run(DEMO, RunPaths(tmp_path / "a"), resume=False):
+    with open_run(example_with(), RunPaths(tmp_path / "a"), resume=False):
         begin(RunPaths(tmp_path / "b"))
 
 

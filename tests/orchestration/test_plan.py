@@ -11,13 +11,13 @@ from recycle.orchestration.plan import digest, plan_members
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
 from recycle.training.member import MemberPlan
-from tests.recipes import demo_content
+from tests.recipes import example_content
 
 PATHS = RunPaths(Path("run"))
 
 
 def recipe_with(index: int = 0, top: dict[str, Any] | None = None, **changes: Any) -> Recipe:
-    content = {**demo_content(), **(top or {})}
+    content = {**example_content(), **(top or {})}
     content["models"][index].update(changes)
     return Recipe.model_validate(content)
 

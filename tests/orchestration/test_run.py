@@ -163,7 +163,7 @@ def test_interrupt_stops_cleanly_and_says_how_to_continue(tmp_path: Path) -> Non
     process.send_signal(signal.SIGINT)
     status, _, errors = finish(process)
     assert status == 130
-    assert f"--run-dir {paths.root} --resume" in errors
+    assert f"add --run-dir {paths.root} --resume" in errors
     assert "Traceback" not in errors
     assert not [pid for pid in workers if is_training(pid)]
 

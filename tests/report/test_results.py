@@ -1,12 +1,14 @@
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from recycle.evaluation.detection import ClassScores, DetectionScores
-from recycle.report.results import Results, classes_table, scores_table, verdict
+from recycle.report.results import Results, classes_table, scores_tables, verdict
 
 COLUMNS = {"map50", "map", "map75", "map_small", "map_medium", "map_large"}
 ODD_NAMES = ("[red]x", "[/]", ":smile:", "Зонт", "紙パック", "[link=x]y[/link]")
@@ -71,14 +73,33 @@ def test_equal_results_are_equal_documents() -> None:
     assert json.dumps(results_of().to_json()) == json.dumps(results_of().to_json())
 
 
-def test_the_table_of_scores_has_a_row_for_every_part() -> None:
-    lines = [
-        [cell.strip() for cell in line.split("│")[1:-1]] for line in rendered(scores_table(results_of())).split("\n")
-    ]
-    rows = {line[0]: line[1:] for line in lines if line}
-    assert list(rows) == ["a-fold0, oof", "a, oof", "b, oof", "ensemble, oof", "a, test", "ensemble, test"]
-    assert rows["a, oof"] == ["10", "0.5000", "0.2500", "0.1250", "-", "0.5000", "0.7500"]
-    assert rows["a-fold0, oof"][0] == "5"
+def rows_of(table: Table) -> dict[str, list[str]]:
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in rendered(table).split("\n")]
+    return {line[0]: line[1:] for line in lines if line}
+
+
+def test_each_part_has_a_table_of_scores() -> None:
+    oof, test = map(rows_of, scores_tables(results_of()))
+    assert list(oof) == ["a-fold0", "a", "b", "ensemble"]
+    assert list(test) == ["a", "ensemble"]
+    assert oof["a"] == ["10", "0.5000", "0.2500", "0.1250", "-", "0.5000", "0.7500"]
+    assert oof["a-fold0"][0] == "5"
+
+
+def test_without_answers_there_is_no_table_of_the_test_part() -> None:
+    results = results_of()
+    results = replace(results, ensemble={"oof": results.ensemble["oof"]})
+    assert len(list(scores_tables(results))) == 1
+
+
+def test_a_model_that_lacks_a_fold_is_not_compared_with_the_ensemble() -> None:
+    results = results_of(a=0.9, b=0.4, fused=0.5)
+    part = {"oof": replace(results.models["a"]["oof"], images=5)}
+    results = replace(results, models={**results.models, "a": part})
+    assert results.best_model() == "b"
+    assert "b with 0.4000" in verdict(results)
+    alone = replace(results, models={"a": part})
+    assert verdict(alone).endswith("no model predicted all of its images.")
 
 
 @pytest.mark.parametrize("markup", [True, False])

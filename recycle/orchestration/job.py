@@ -1,0 +1,60 @@
+"""What all jobs share: how they end, and what the user is told."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from types import FrameType
+
+from rich.console import Console
+
+from recycle.errors import RecycleError
+
+
+class ExitStatus(IntEnum):
+    """Exit status of a job."""
+
+    SUCCESS = 0
+    SOME_MEMBERS_FAILED = 1
+    INVALID_INPUT = 2
+    INTERRUPTED = 130
+
+
+def run_job(body: Callable[[Console], ExitStatus], on_interrupt: str) -> ExitStatus:
+    """Runs the body of a job; what the user has to mend is told in one message, without a traceback.
+
+    Args:
+        body: Gets the console for its output.
+        on_interrupt: Told after Ctrl-C or a polite kill.
+
+    Returns:
+        The job's exit status.
+    """
+    # Class names and paths may look like rich's markup or emoji codes: they are shown as they are.
+    console = Console(highlight=False, markup=False, emoji=False)
+    errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False, emoji=False)
+    try:
+        with _interruptible():
+            return body(console)
+    except RecycleError as error:
+        errors.print(f"Error: {error}")
+    except OSError as error:  # a full disk, a folder that must not be written
+        errors.print(f"Error: {error.filename}: {error.strerror}" if error.filename else f"Error: {error}")
+    except KeyboardInterrupt:
+        errors.print(on_interrupt)
+        return ExitStatus.INTERRUPTED
+    return ExitStatus.INVALID_INPUT
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Makes a polite kill (SIGTERM) end the block as Ctrl-C does, so that actors are stopped and files closed."""
+
+    def interrupt(signal_number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
