@@ -42,11 +42,15 @@ def require_resources(models: Sequence[Model], available: Mapping[str, float]) -
         ResourceError: With every model that asks for more than the whole cluster has.
     """
     problems = [
-        f"models.{position}.resources: {model.name!r} asks for {name}={wanted:g}, but the cluster has "
-        f"{name}={available.get(name, 0):g}"
+        f"models.{position}.resources: {model.name!r} asks for {_amount(name, wanted)}, but the cluster has "
+        f"{_amount(name, available.get(name, 0))}"
         for position, model in enumerate(models)
         for name, wanted in ray_resources(model.resources).items()
         if wanted > available.get(name, 0)
     ]
     if problems:
         raise ResourceError("\n".join(problems))
+
+
+def _amount(name: str, amount: float) -> str:
+    return f"memory={amount / GIB:g} GiB" if name == "memory" else f"{name}={amount:g}"

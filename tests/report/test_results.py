@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from recycle.evaluation.detection import ClassScores, DetectionScores
-from recycle.report.results import Results, classes_table, scores_tables, verdict
+from recycle.report.results import Results, ScoresByPart, classes_table, scores_tables, verdict
 
 COLUMNS = {"map50", "map", "map75", "map_small", "map_medium", "map_large"}
 ODD_NAMES = ("[red]x", "[/]", ":smile:", "Зонт", "紙パック", "[link=x]y[/link]")
@@ -94,7 +94,7 @@ def test_without_answers_there_is_no_table_of_the_test_part() -> None:
 
 def test_a_model_that_lacks_a_fold_is_not_compared_with_the_ensemble() -> None:
     results = results_of(a=0.9, b=0.4, fused=0.5)
-    part = {"oof": replace(results.models["a"]["oof"], images=5)}
+    part: ScoresByPart = {"oof": replace(results.models["a"]["oof"], images=5)}
     results = replace(results, models={**results.models, "a": part})
     assert results.best_model() == "b"
     assert "b with 0.4000" in verdict(results)

@@ -1,0 +1,35 @@
+import pytest
+
+from recycle.errors import ResourceError
+from recycle.orchestration.cluster import ray_resources, require_resources
+from recycle.recipe import Model, Resources
+from recycle.recipe_yaml import load_recipe
+
+CLUSTER = {"CPU": 2.0, "memory": 8 * 2**30, "object_store_memory": 1e9}
+
+
+def models(**resources: float) -> list[Model]:
+    demo = load_recipe("demo").models
+    return [demo[0], demo[1].model_copy(update={"resources": Resources.model_validate(resources)})]
+
+
+def test_resources_bear_rays_names_and_bytes() -> None:
+    assert ray_resources(Resources(num_cpus=2, num_gpus=0.5, memory_gib=1)) == {"CPU": 2, "GPU": 0.5, "memory": 2**30}
+    assert ray_resources(Resources(num_cpus=1)) == {"CPU": 1}
+
+
+def test_what_fits_is_accepted() -> None:
+    require_resources(models(num_cpus=2, memory_gib=8), CLUSTER)
+
+
+@pytest.mark.parametrize(
+    ("resources", "message"),
+    [
+        ({"num_gpus": 0.5}, r"models\.1\.resources: 'yolov5' asks for GPU=0.5, but the cluster has GPU=0$"),
+        ({"num_cpus": 3}, r"'yolov5' asks for CPU=3, but the cluster has CPU=2$"),
+        ({"memory_gib": 9}, r"'yolov5' asks for memory=9 GiB, but the cluster has memory=8 GiB$"),
+    ],
+)
+def test_what_can_never_start_is_named(resources: dict[str, float], message: str) -> None:
+    with pytest.raises(ResourceError, match=message):
+        require_resources(models(**resources), CLUSTER)
