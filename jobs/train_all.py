@@ -5,6 +5,7 @@ The same script runs on a laptop (`python jobs/train_all.py`) and on a cluster
 """
 
 import argparse
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -25,17 +26,16 @@ def main() -> ExitStatus:
     def body(console: Console) -> ExitStatus:
         recipe = load_recipe(arguments.recipe, arguments.set)
         results = run(recipe, arguments.data, root, resume=arguments.resume, console=console)
-        return ExitStatus.SOME_MEMBERS_FAILED if results.failed else ExitStatus.SUCCESS
+        return ExitStatus.MEMBERS_FAILED if results.failed else ExitStatus.SUCCESS
 
-    return run_job(body, on_interrupt=f"Interrupted. To continue, add --run-dir {root} --resume")
+    return run_job(body, on_interrupt=f"Interrupted. To continue, add --run-dir {shlex.quote(str(root))} --resume")
 
 
 def parse_arguments() -> argparse.Namespace:
     """Parses the command line."""
     parser = argparse.ArgumentParser(
         description="Train every model of a recipe on every fold, fuse the predictions, and write a submission.",
-        epilog="Exit status: 0 all went well, 1 some members failed (the rest was fused), 2 invalid input, "
-        "130 interrupted.",
+        epilog="Exit status: 0 all went well, 1 members failed (the rest was fused), 2 invalid input, 130 interrupted.",
     )
     parser.add_argument(
         "--recipe", default="demo", metavar="NAME|FILE", help="a shipped recipe or a YAML file (default: demo)"

@@ -1,7 +1,6 @@
 """Process-wide settings that keep the libraries below from phoning home, set in one place for every process."""
 
 import os
-import tempfile
 from pathlib import Path
 
 QUIET_ENVIRONMENT = {
@@ -16,9 +15,10 @@ QUIET_ENVIRONMENT = {
 def keep_private() -> None:
     """Turns off usage reports, update checks and automatic installs; call it before importing the libraries.
 
-    Ultralytics' settings go to a folder of this user's own, so that nobody else's settings take effect.
+    Ultralytics' settings go to a folder of our own, apart from those of other programs.
     """
     os.environ.update(QUIET_ENVIRONMENT)
-    yolo_config = Path(tempfile.gettempdir()) / f"recycle-yolo-{os.getuid()}"
-    yolo_config.mkdir(mode=0o700, exist_ok=True)
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    yolo_config = caches / "recycle" / "ultralytics"
+    yolo_config.mkdir(parents=True, exist_ok=True)
     os.environ["YOLO_CONFIG_DIR"] = str(yolo_config)

@@ -69,9 +69,9 @@ class RunPaths:
         return self.root / "data" / "folds.json"
 
     @property
-    def digest(self) -> Path:
-        """What the data were when the run began."""
-        return self.root / "data" / "digest.json"
+    def origin(self) -> Path:
+        """Which data the run was begun with."""
+        return self.root / "data" / "origin.json"
 
     def member(self, round_index: int, name: str) -> Path:
         """Checkpoints and logs of one member."""

@@ -40,8 +40,9 @@ class Data(Settings):
 
     folds: int = Field(default=5, ge=2)
     """Every model is trained once for each fold, without that fold's images."""
-    test_fraction: float = Field(default=0.2, gt=0, lt=1)
-    """Part of the images set aside as a test set with known answers; only where the data has no `test.json`."""
+    test_fraction: float = Field(default=0.2, ge=0.05, le=0.95)
+    """Part of the images set aside as a test set with known answers, rounded to a fraction with a denominator of at
+    most 20; only where the data has no `test.json`."""
     repair: tuple[Repair, ...] = ()
     """What may be mended in the data; anything else that is wrong stops the run before training."""
     synthetic: Synthetic = Synthetic()
@@ -230,7 +231,7 @@ class Recipe(Settings):
     """Everything a run is told."""
 
     name: str = Field(pattern=NAME_PATTERN, max_length=80)
-    """Names the run folder."""
+    """Names the run in results."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """The same seed gives the same folds, the same training order and the same search."""
     data: Data = Data()

@@ -41,7 +41,10 @@ def violations(content: Any) -> Iterator[Violation]:  # noqa: ANN401 - YAML hold
 def _violation(details: ErrorDetails, content: Any) -> Violation:  # noqa: ANN401
     kind, context = details["type"], details.get("ctx", {})
     path = _without_tags(details["loc"], content)
-    rule, value = details["msg"].removeprefix("Value error, "), f", but got {details['input']!r:.120}"
+    rule, value = (
+        details["msg"].removeprefix("Value error, ").replace("tuple", "list"),
+        f", but got {details['input']!r:.120}",
+    )
     if kind in ("missing", "value_error"):
         value = ""
     elif kind == "extra_forbidden":

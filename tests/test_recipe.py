@@ -17,8 +17,8 @@ YOLO = {**CASCADE, "family": "yolov5", "size": "tiny"}
     ("build", "rule"),
     [
         (lambda: Data(folds=1), "greater than or equal to 2"),
-        (lambda: Data(test_fraction=0), "greater than 0"),
-        (lambda: Data(test_fraction=1), "less than 1"),
+        (lambda: Data(test_fraction=0), "greater than or equal to 0.05"),
+        (lambda: Data(test_fraction=1), "less than or equal to 0.95"),
         (lambda: Data.model_validate({"repair": ["mend"]}), "drop_empty_boxes"),
         (lambda: Resize(type="resize", min_factor=2, max_factor=1), "must not exceed max_factor, but got 2.0 and 1.0"),
         (lambda: Colour(type="colour", contrast=1), "less than 1"),

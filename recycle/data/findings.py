@@ -55,6 +55,7 @@ RULES: dict[str, Rule] = {
     "duplicate_annotation": Rule(
         "an image, category and box must occur together once", repair="drop_duplicate_annotations"
     ),
+    "image_in_both_parts": Rule("a test image is a training image too: its score says little", "warning"),
     "class_without_annotations": Rule("a class has no annotation", "warning"),
 }
 
@@ -126,7 +127,7 @@ class ValidationReport:
             lines.append(f"{rule} ({self.counts()[rule]}): {RULES[rule].text}{_advice(findings[0])}")
             lines.extend(f"  {finding.line()}" for finding in findings)
         if len(shown) < len(errors):
-            lines.append(f"and {len(errors) - len(shown)} more; see validation.json")
+            lines.append(f"and {len(errors) - len(shown)} more; see data/validation.json in the run folder")
         raise DataError("\n".join(lines))
 
     def table(self) -> str:

@@ -9,13 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from recycle.data.coco import Dataset, write_coco
-from recycle.data.findings import ValidationReport
+from recycle.data.findings import Findings, ValidationReport
 from recycle.data.folds import Folds, make_folds, split_test, write_folds
 from recycle.data.json_files import write_json
 from recycle.data.near_duplicates import group_near_duplicates
 from recycle.data.synthetic import write_synthetic
 from recycle.data.validation import LoadedDataset, load_dataset
 from recycle.errors import DataError
+from recycle.files import write_text
 from recycle.paths import RunPaths
 from recycle.recipe import Data
 
@@ -33,7 +34,7 @@ class PreparedData:
         folds: Which training image is in which fold.
         has_answers: Whether the test images have annotations to score against.
         warnings: How often each rule was broken and, where the recipe says so, mended.
-        digest: Digest of all pixels, annotations and folds.
+        digest: Digest of all image files, annotations and folds.
     """
 
     train: Dataset
@@ -44,51 +45,69 @@ class PreparedData:
     digest: str
 
 
-def prepare_data(settings: Data, seed: int, folder: Path | None, paths: RunPaths) -> PreparedData:
-    """Reads, checks, repairs and divides a data set, and writes all of it to the run folder.
+def draw_sample(settings: Data, seed: int, paths: RunPaths) -> Path:
+    """Draws the synthetic sample into the run folder, and gives its folder."""
+    sample = settings.synthetic
+    write_synthetic(paths.sample, images=sample.images, image_size=sample.image_size, seed=seed)
+    return paths.sample
+
+
+def prepare_data(settings: Data, seed: int, folder: Path, paths: RunPaths) -> PreparedData:
+    """Reads, checks, repairs and divides a data set; what was found is written to the run folder, whatever it is.
 
     Args:
         settings: The recipe's part about data.
         seed: Seed of the division.
-        folder: Holds `annotations.json`, optionally `test.json`, and the images; None draws the synthetic sample.
+        folder: Holds `annotations.json`, optionally `test.json`, and the images.
         paths: The run folder.
 
     Raises:
         DataError: With everything that is wrong with the data, files, records, rules and values.
     """
-    if folder is None:
-        sample = settings.synthetic
-        write_synthetic(paths.sample, images=sample.images, image_size=sample.image_size, seed=seed)
-        folder = paths.sample
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
     folder = folder.absolute()
     parts = [load_dataset(folder / TRAIN_FILE, folder, repairs=settings.repair)]
     if (folder / TEST_FILE).is_file():
         parts.append(load_dataset(folder / TEST_FILE, folder, repairs=settings.repair, labelled=False))
-    report = _report(parts, paths)
+    report = _report(parts)
+    write_json(report.to_json(), paths.validation, indent=1)
+    write_text(report.table() + "\n", paths.validation_table)
     report.raise_on_errors()
     train, test, groups = _divide(parts, settings, seed)
     folds = make_folds(train, groups, settings.folds, seed)
-    write_coco(train, paths.train)
-    write_coco(test, paths.test)
-    write_folds(folds, paths.folds)
     return PreparedData(
         train=train,
         test=test,
         folds=folds,
         has_answers=bool(test.annotations),
         warnings=report.counts(),
-        digest=_digest(parts, paths),
+        digest=_digest(parts, train, test, folds),
     )
 
 
-def _report(parts: Sequence[LoadedDataset], paths: RunPaths) -> ValidationReport:
-    """Joins the findings of all files, and writes them before they can stop the run."""
-    report = ValidationReport(tuple(finding for part in parts for finding in part.report.findings))
-    write_json(report.to_json(), paths.validation, indent=1)
-    paths.validation_table.write_text(report.table() + "\n")
-    return report
+def write_prepared(prepared: PreparedData, paths: RunPaths) -> None:
+    """Writes both parts, after repairs, and the folds to the run folder."""
+    write_coco(prepared.train, paths.train)
+    write_coco(prepared.test, paths.test)
+    write_folds(prepared.folds, paths.folds)
+
+
+def _report(parts: Sequence[LoadedDataset]) -> ValidationReport:
+    """Joins the findings of all files, and those that only show in their company."""
+    between = Findings(())
+    if len(parts) == 2:
+        _find_training_images(parts[1], parts[0], between)
+    return ValidationReport(
+        tuple(finding for report in (*(part.report for part in parts), between.report()) for finding in report.findings)
+    )
+
+
+def _find_training_images(test: LoadedDataset, train: LoadedDataset, findings: Findings) -> None:
+    known = {facts.digest: name for name, facts in train.facts.items()}
+    for name, facts in test.facts.items():
+        if twin := known.get(facts.digest):
+            findings.add("image_in_both_parts", TEST_FILE, f"image {name!r}", f"the same file as {twin!r}")
 
 
 def _divide(
@@ -121,11 +140,12 @@ def _name(categories: Sequence[object]) -> str:
     return str(categories[0]) if categories else "absent"
 
 
-def _digest(parts: Sequence[LoadedDataset], paths: RunPaths) -> str:
+def _digest(parts: Sequence[LoadedDataset], train: Dataset, test: Dataset, folds: Folds) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for path in (paths.train, paths.test, paths.folds):
-        digest.update(path.read_bytes())
+    for dataset in (train, test):
+        digest.update(repr((dataset.categories, dataset.images, dataset.annotations)).encode())
+    digest.update(repr(sorted(folds.assignment.items())).encode())
     for part in parts:
         for name in sorted(part.facts):
-            digest.update(f"{name} {part.facts[name].digest}\n".encode())
+            digest.update(f"{name} {part.facts[name].digest}\n".encode(errors="surrogatepass"))
     return digest.hexdigest()

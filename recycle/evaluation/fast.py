@@ -27,9 +27,9 @@ class Map50Scorer:
         self._class_count = len(truth.categories)
         columns = truth_columns(truth, self._image_ids)
         self._truth = hotcoco.COCO.from_arrays(
-            [{"id": image_id} for image_id in self._image_ids.tolist()],
+            [{"id": position} for position in range(len(self._image_ids))],
             [{"id": label, "name": name} for label, name in enumerate(truth.class_names)],
-            columns.image_ids,
+            self._positions(columns.image_ids),
             columns.labels,
             columns.boxes,
             area=columns.areas,
@@ -51,7 +51,8 @@ class Map50Scorer:
                 f"Predictions to score must cover the {len(self._image_ids)} images of the truth, "
                 f"but got {len(predictions.covered)} images, not all the same."
             )
-        rows = np.column_stack([predictions.image_ids, boxes, predictions.scores, predictions.labels])
+        positions = self._positions(predictions.image_ids)
+        rows = np.column_stack([positions, boxes, predictions.scores, predictions.labels])
         evaluation = hotcoco.COCOeval(self._truth, self._truth.load_res(rows), "bbox")
         evaluation.params.iouThrs = [0.5]
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
@@ -62,3 +63,7 @@ class Map50Scorer:
         precision = evaluation.eval["precision"]
         known = precision[precision > -1]
         return float(known.mean()) if known.size else 0.0
+
+    def _positions(self, image_ids: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Positions of images, which stand for their ids: those may be negative or too large for a float."""
+        return np.searchsorted(self._image_ids, image_ids)

@@ -1,8 +1,7 @@
 """Networks of every family.
 
 Importing this package, and so any module of it, first makes the operators of mmcv available without its compiled
-extension, keeps the libraries below private, and makes mmengine load checkpoints safely: nothing of mmdet may be
-imported before that.
+extension and keeps the libraries below private: nothing of mmdet may be imported before that.
 """
 
 from recycle.environment import keep_private

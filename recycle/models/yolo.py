@@ -16,9 +16,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
 
-from recycle.environment import keep_private
 from recycle.errors import RecipeError
-from recycle.models import mmcv_ops
 from recycle.models.backbones import PACKAGED_BACKBONE, TimmFeatures, pixel_mean_std
 
 if TYPE_CHECKING:
@@ -77,7 +75,6 @@ class YOLOv5(BaseModel):
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
         _check_settings(size, pretrained)
-        mmcv_ops.install()
         super().__init__(MODELS.build(data_preprocessor or yolo_preprocessor(size)))
         tiny = size == "tiny"
         self.network = TinyNetwork(num_classes, pretrained) if tiny else _ultralytics_network(size, num_classes)
@@ -178,7 +175,6 @@ def _check_settings(size: str, pretrained: str) -> None:
 
 
 def _ultralytics_network(size: str, num_classes: int) -> Any:  # noqa: ANN401 - ultralytics is untyped
-    keep_private()
     try:
         from ultralytics.cfg import get_cfg  # noqa: PLC0415 - an extra
         from ultralytics.nn.tasks import DetectionModel, yaml_model_load  # noqa: PLC0415

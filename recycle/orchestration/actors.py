@@ -1,5 +1,6 @@
 """The Ray actors: thin shells around functions that are tested without a cluster."""
 
+import os
 from typing import Any
 
 import ray
@@ -18,6 +19,8 @@ class TrainActor:
 
     def run(self, plan: MemberPlan, data: TrainingData, board: ActorHandle) -> MemberOutcome:
         """Trains the member and writes its predictions; progress goes to the board."""
+        if not plan.settings.resources.num_gpus:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides GPUs only from those who ask for some
         # Only this process needs torch and the networks' libraries, which take seconds to import.
         from recycle.training.run_member import run_member  # noqa: PLC0415
 

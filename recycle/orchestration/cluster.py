@@ -1,7 +1,8 @@
 """Joining the cluster, or starting Ray on this machine where there is none."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import ray
@@ -14,17 +15,15 @@ GIB = 2**30
 
 
 @contextmanager
-def connected() -> Iterator[Mapping[str, float]]:
-    """Joins the cluster of this machine (as after `ray submit`), or starts Ray here and stops it afterwards.
-
-    Yields:
-        The cluster's resources as Ray counts them.
-    """
+def connected() -> Iterator[None]:
+    """Joins the cluster of this machine (as after `ray submit`), or starts Ray here and stops it afterwards."""
     keep_private()
     if not ray.is_initialized():
+        on_terminate = signal.getsignal(signal.SIGTERM)
         ray.init(dashboard_host="127.0.0.1", log_to_driver=False, logging_level=logging.WARNING)
+        signal.signal(signal.SIGTERM, on_terminate)  # Ray puts its own, which ends the process at once
     try:
-        yield ray.cluster_resources()  # type: ignore[no-untyped-call]
+        yield
     finally:
         ray.shutdown()
 
@@ -35,21 +34,37 @@ def ray_resources(resources: Resources) -> dict[str, float]:
     return {name: amount for name, amount in wanted.items() if amount > 0}
 
 
-def require_resources(models: Sequence[Model], available: Mapping[str, float]) -> None:
-    """Refuses, before anything trains, models that could never start.
+def cluster_resources() -> dict[str, float]:
+    """What all nodes have together, as Ray counts it."""
+    return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
+
+
+def node_resources() -> list[dict[str, float]]:
+    """What each living node has."""
+    return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def require_resources(models: Iterable[Model], nodes: Sequence[Mapping[str, float]]) -> None:
+    """Refuses, before anything trains, models that fit on no node and so could never start.
 
     Raises:
-        ResourceError: With every model that asks for more than the whole cluster has.
+        ResourceError: With every such model, what it asks for, and what the best node has of it.
     """
-    problems = [
-        f"models.{position}.resources: {model.name!r} asks for {_amount(name, wanted)}, but the cluster has "
-        f"{_amount(name, available.get(name, 0))}"
-        for position, model in enumerate(models)
-        for name, wanted in ray_resources(model.resources).items()
-        if wanted > available.get(name, 0)
-    ]
+    problems = [_misfit(model, nodes) for model in models if not any(_fits(model, node) for node in nodes)]
     if problems:
         raise ResourceError("\n".join(problems))
+
+
+def _fits(model: Model, node: Mapping[str, float]) -> bool:
+    return all(wanted <= node.get(name, 0) for name, wanted in ray_resources(model.resources).items())
+
+
+def _misfit(model: Model, nodes: Sequence[Mapping[str, float]]) -> str:
+    parts = [
+        f"{_amount(name, wanted)} of at most {_amount(name, max((node.get(name, 0) for node in nodes), default=0))}"
+        for name, wanted in ray_resources(model.resources).items()
+    ]
+    return f"resources of {model.name!r}: no node of the cluster has what it asks for: {', '.join(parts)}"
 
 
 def _amount(name: str, amount: float) -> str:

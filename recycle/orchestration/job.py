@@ -8,14 +8,14 @@ from types import FrameType
 
 from rich.console import Console
 
-from recycle.errors import RecycleError
+from recycle.errors import RecycleError, TrainingError
 
 
 class ExitStatus(IntEnum):
     """Exit status of a job."""
 
     SUCCESS = 0
-    SOME_MEMBERS_FAILED = 1
+    MEMBERS_FAILED = 1
     INVALID_INPUT = 2
     INTERRUPTED = 130
 
@@ -36,6 +36,9 @@ def run_job(body: Callable[[Console], ExitStatus], on_interrupt: str) -> ExitSta
     try:
         with _interruptible():
             return body(console)
+    except TrainingError as error:
+        errors.print(f"Error: {error}")
+        return ExitStatus.MEMBERS_FAILED
     except RecycleError as error:
         errors.print(f"Error: {error}")
     except OSError as error:  # a full disk, a folder that must not be written

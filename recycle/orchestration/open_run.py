@@ -3,12 +3,27 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from recycle.data.json_files import read_json, write_json
 from recycle.errors import ResumeError
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
 from recycle.recipe_yaml import differences, load_recipe, write_recipe
+
+
+@dataclass(frozen=True)
+class RunOrigin:
+    """What a run was begun with; once this is recorded, the run has begun.
+
+    Attributes:
+        data: The data folder as it was named; empty for the synthetic sample.
+        digest: Digest of all image files, annotations and folds.
+    """
+
+    data: str
+    digest: str
 
 
 @contextmanager
@@ -26,8 +41,8 @@ def open_run(recipe: Recipe, paths: RunPaths, *, resume: bool) -> Iterator[None]
     """
     if resume:
         _require_same_recipe(recipe, paths)
-    elif paths.root.exists() and (not paths.root.is_dir() or any(paths.root.iterdir())):
-        raise ResumeError(f"{paths.root}: this is not an empty folder; continue its run with --resume, or name another")
+    else:
+        _require_no_run(paths)
     paths.root.mkdir(parents=True, exist_ok=True)
     # The system drops the lock when the driver dies, however it dies.
     with paths.lock.open("w") as lock:
@@ -39,28 +54,46 @@ def open_run(recipe: Recipe, paths: RunPaths, *, resume: bool) -> Iterator[None]
         yield
 
 
-def require_same_data(digest: str, paths: RunPaths) -> None:
-    """Refuses to continue a run with other images, annotations or folds than it was begun with.
+def origin_of(paths: RunPaths) -> RunOrigin | None:
+    """What a run was begun with; None if it has not begun, as when its data were refused."""
+    if not paths.origin.is_file():
+        return None
+    try:
+        return RunOrigin(**read_json(paths.origin))  # type: ignore[arg-type]
+    except TypeError:
+        raise ResumeError(f"{paths.origin}: not a record of what a run was begun with") from None
+
+
+def require_same_data(data: Path | None, digest: str, paths: RunPaths) -> None:
+    """Records what a run is begun with, or refuses to continue it with other images, annotations or folds.
 
     Raises:
         ResumeError: If the data differ.
     """
-    if not paths.digest.is_file():
-        write_json({"digest": digest}, paths.digest)
-        return
-    recorded = read_json(paths.digest)
-    if recorded != {"digest": digest}:
+    recorded = origin_of(paths)
+    if recorded is None:
+        write_json(asdict(RunOrigin(str(data.absolute()) if data else "", digest)), paths.origin)
+    elif recorded.digest != digest:
         raise ResumeError(
-            f"{paths.root}: the data have changed since this run was begun (digest {digest}, recorded in "
-            f"{paths.digest}: {recorded}); start a new run for them"
+            f"{paths.root}: the data are not those that this run was begun with, {recorded.data or 'the sample'} "
+            f"(digest {digest} instead of {recorded.digest}); start a new run for them"
         )
+
+
+def _require_no_run(paths: RunPaths) -> None:
+    """Accepts what a run leaves behind that ended before it began, as one whose data were refused."""
+    ours = {paths.recipe.name, paths.lock.name, paths.train.parent.name}
+    if paths.root.is_dir() and origin_of(paths) is None and {path.name for path in paths.root.iterdir()} <= ours:
+        return
+    if paths.root.exists():
+        raise ResumeError(f"{paths.root}: this is not an empty folder; continue its run with --resume, or name another")
 
 
 def _require_same_recipe(recipe: Recipe, paths: RunPaths) -> None:
     if not paths.recipe.is_file():
         raise ResumeError(f"{paths.root}: there is no run to resume, as {paths.recipe.name} is missing")
     changed = differences(load_recipe(str(paths.recipe.absolute())), recipe)
-    if changed:
+    if changed and origin_of(paths):
         raise ResumeError(
             f"{paths.root}: this run was begun with another recipe, which differs in\n  " + "\n  ".join(changed)
         )

@@ -6,12 +6,22 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from recycle.models.pretrained import require_weights
+from recycle.models.pretrained import is_path, require_weights
 from recycle.paths import RunPaths
 from recycle.recipe import MEMBER_SEPARATOR, Model, Recipe
 from recycle.training.member import MemberPlan
 
-DECISIVE_PACKAGES = ("torch", "torchvision", "onedl-mmdetection", "onedl-mmengine", "timm", "ultralytics", "numpy")
+DECISIVE_PACKAGES = (
+    "torch",
+    "torchvision",
+    "onedl-mmcv",
+    "onedl-mmdetection",
+    "onedl-mmengine",
+    "opencv-python-headless",
+    "timm",
+    "ultralytics",
+    "numpy",
+)
 """Another version of one of these may train another network."""
 
 
@@ -29,11 +39,11 @@ def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_ind
     """
     versions = _versions()
     plans = []
-    for model in recipe.models:
+    for model in map(_with_absolute_path, recipe.models):
         weights = require_weights(model)
         shared: dict[str, object] = {
             "data": data_digest,
-            "weights": _digest_of(weights),
+            "weights": _digest_of(weights) if weights else model.pretrained,
             "versions": versions,
             "round": round_index,
         }
@@ -46,11 +56,18 @@ def digest(content: object) -> str:
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
+def _with_absolute_path(model: Model) -> Model:
+    """Makes the path of a model's weights hold in every process, whatever its working folder."""
+    if not is_path(model.pretrained):
+        return model
+    return model.model_copy(update={"pretrained": str(Path(model.pretrained).absolute())})
+
+
 def _plan(
     model: Model, fold: int, seed: int, shared: dict[str, object], paths: RunPaths, round_index: int
 ) -> MemberPlan:
     name = f"{model.name}{MEMBER_SEPARATOR}{fold}"
-    settings = model.model_dump(mode="json", exclude={"resources"})
+    settings = model.model_dump(mode="json", exclude={"resources", "pretrained"})
     return MemberPlan(
         name=name,
         settings=model,
@@ -67,9 +84,7 @@ def _member_seed(seed: int, name: str) -> int:
     return int(digest([seed, name])[:7], 16)
 
 
-def _digest_of(weights: Path | None) -> str | None:
-    if weights is None:
-        return None
+def _digest_of(weights: Path) -> str:
     with weights.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from rich.console import Console
 
 from recycle.data.json_files import write_json
-from recycle.data.prepare import PreparedData, prepare_data
+from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
 from recycle.errors import TrainingError
 from recycle.fusion.ensemble import Ensemble, MemberPredictions, build_ensemble
-from recycle.orchestration.cluster import connected, require_resources
+from recycle.orchestration.cluster import connected, node_resources, require_resources
 from recycle.orchestration.ledger import FinishedMember, Ledger
-from recycle.orchestration.open_run import open_run, require_same_data
+from recycle.orchestration.open_run import open_run, origin_of, require_same_data
 from recycle.orchestration.plan import plan_members
 from recycle.orchestration.train import MemberTraining
 from recycle.paths import RunPaths
@@ -32,7 +32,8 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
 
     Args:
         recipe: What to do.
-        data: Folder with `annotations.json` and images; None stands for the synthetic sample.
+        data: Folder with `annotations.json` and images; None stands for those that the run was begun with, or the
+            synthetic sample.
         root: The run folder.
         resume: Whether to continue the run that the folder holds.
         console: Where progress and results are shown; without markup, as class names may look like it.
@@ -46,8 +47,11 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
     paths = RunPaths(root)
     with open_run(recipe, paths, resume=resume):
         console.print(f"Checking the data; the run is in {root}")
-        prepared = prepare_data(recipe.data, recipe.seed, data, paths)
-        require_same_data(prepared.digest, paths)
+        data = data or _recorded_data(paths)
+        folder = data or draw_sample(recipe.data, recipe.seed, paths)
+        prepared = prepare_data(recipe.data, recipe.seed, folder, paths)
+        require_same_data(data, prepared.digest, paths)
+        write_prepared(prepared, paths)
         _tell_about_data(prepared, paths, console)
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
         ledger = Ledger(paths.ledger)
@@ -62,6 +66,11 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         _write(results, ensemble, prepared, ledger, plans, paths)
         _show(results, paths, console)
         return results
+
+
+def _recorded_data(paths: RunPaths) -> Path | None:
+    origin = origin_of(paths)
+    return Path(origin.data) if origin and origin.data else None
 
 
 def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) -> None:
@@ -93,12 +102,11 @@ def _train(
     def record(plan: MemberPlan, outcome: MemberOutcome, attempts: int) -> None:
         ledger.append(_entry(plan, outcome, attempts, paths.root.absolute()))
 
-    with connected() as available, Display(console) as display:
-        require_resources(recipe.models, available)
+    with connected(), Display(console) as display:
+        require_resources({plan.settings.name: plan.settings for plan in missing}.values(), node_resources())
         return MemberTraining(
             missing,
             TrainingData(prepared.train, prepared.test, prepared.folds),
-            available=available,
             retries=recipe.retries,
             on_finished=record,
             display=display,

@@ -1,6 +1,7 @@
 """Trains the members of a round in parallel, in order of completion, through failures."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,15 +9,20 @@ import ray
 from ray.exceptions import RayActorError, RayError, RayTaskError
 
 from recycle.data.json_files import write_json
-from recycle.errors import RecycleError
+from recycle.errors import NonFiniteLossError, RecipeError, RecycleError, WeightsError
+from recycle.files import write_text
 from recycle.orchestration.actors import ActorHandle, start_progress_board, start_train_actor
-from recycle.orchestration.cluster import ray_resources
+from recycle.orchestration.cluster import cluster_resources, ray_resources
 from recycle.orchestration.scheduling import longest_first, next_to_start
 from recycle.report.progress import Display, Snapshot
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 from recycle.training.progress import Progress
 
 SECONDS_BETWEEN_LOOKS = 0.5
+ERROR_FILE = "error.txt"
+
+FINAL_ERRORS = (NonFiniteLossError, RecipeError, WeightsError)
+"""What would only happen again: the user has to mend it."""
 
 Finished = Callable[[MemberPlan, MemberOutcome, int], None]
 
@@ -36,7 +42,6 @@ class MemberTraining:
     Args:
         plans: Members to train.
         data: What they share.
-        available: The cluster's resources.
         retries: How often a member that failed is continued from its last checkpoint.
         on_finished: Called with each finished member, its outcome and its number of attempts.
         display: Shows progress.
@@ -48,7 +53,6 @@ class MemberTraining:
         plans: Sequence[MemberPlan],
         data: TrainingData,
         *,
-        available: Mapping[str, float],
         retries: int,
         on_finished: Finished,
         display: Display,
@@ -56,9 +60,9 @@ class MemberTraining:
     ) -> None:
         self._waiting = longest_first(plans)
         self._running: dict[ray.ObjectRef[MemberOutcome], _Attempt] = {}
-        self._failures: dict[str, list[str]] = {}
+        self._attempts: Counter[str] = Counter()
         self._finished: list[str] = []
-        self._free = dict(available)
+        self._given_up: dict[str, str] = {}
         self._retries = retries
         self._on_finished = on_finished
         self._display = display
@@ -83,18 +87,24 @@ class MemberTraining:
             for attempt in self._running.values():
                 ray.kill(attempt.actor)
             ray.kill(self._board)
-        return {name: reasons[-1] for name, reasons in self._failures.items() if name not in self._finished}
+        return self._given_up
 
     def _start_what_fits(self) -> None:
-        while plan := next_to_start(self._waiting, self._free):
+        while plan := next_to_start(self._waiting, self._free_resources()):
             self._waiting.remove(plan)
-            for name, amount in ray_resources(plan.settings.resources).items():
-                self._free[name] -= amount
-            attempt = _Attempt(
-                plan, start_train_actor(plan.settings.resources), 1 + len(self._failures.get(plan.name, ()))
-            )
+            self._attempts[plan.name] += 1
+            number = self._attempts[plan.name]
+            attempt = _Attempt(plan, start_train_actor(plan.settings.resources), number)
             self._running[attempt.actor.run.remote(plan, self._data, self._board)] = attempt
-            self._display.log(f"{plan.name}: started" + (f" (attempt {attempt.number})" if attempt.number > 1 else ""))
+            self._display.log(f"{plan.name}: started" + (f" (attempt {number})" if number > 1 else ""))
+
+    def _free_resources(self) -> dict[str, float]:
+        """What our own members leave of the cluster as it is now, as nodes come and go."""
+        free = cluster_resources()
+        for attempt in self._running.values():
+            for name, amount in ray_resources(attempt.plan.settings.resources).items():
+                free[name] = free.get(name, 0.0) - amount
+        return free
 
     def _settle(self, reference: "ray.ObjectRef[MemberOutcome]") -> None:
         attempt = self._running.pop(reference)
@@ -108,28 +118,30 @@ class MemberTraining:
             self._display.log(f"{attempt.plan.name}: finished after {outcome.seconds:.0f} s on {outcome.host}")
         finally:
             ray.kill(attempt.actor)
-            for name, amount in ray_resources(attempt.plan.settings.resources).items():
-                self._free[name] += amount
 
     def _fail(self, attempt: _Attempt, error: Exception) -> None:
         plan = attempt.plan
-        reasons = self._failures.setdefault(plan.name, [])
-        reasons.append(_reason(error))
-        # What the user has to mend, as a loss that became NaN, would only happen again.
-        if isinstance(error, RecycleError) or len(reasons) > self._retries:
-            self._display.log(f"{plan.name}: given up: {reasons[-1]}")
+        details = plan.work_dir / ERROR_FILE
+        write_text(str(error), details)
+        reason = _reason(error)
+        if isinstance(error, FINAL_ERRORS) or attempt.number > self._retries:
+            self._given_up[plan.name] = reason
+            self._display.log(f"{plan.name}: given up: {reason} (details: {details})")
             return
-        self._display.log(f"{plan.name}: {reasons[-1]}; continues from its last checkpoint")
+        self._display.log(f"{plan.name}: {reason}; continues from its last checkpoint (details: {details})")
         self._waiting.insert(0, plan)
 
     def _show(self) -> None:
-        latest: dict[str, Progress] = ray.get(self._board.latest.remote())
-        running = {a.plan.name: latest.get(a.plan.name) for a in self._running.values()}
+        try:
+            latest: dict[str, Progress] = ray.get(self._board.latest.remote())
+        except RayError:  # its node is lost: members that start from now on report to another
+            self._board = start_progress_board()
+            return
         snapshot = Snapshot(
-            running=running,
+            running={attempt.plan.name: latest.get(attempt.plan.name) for attempt in self._running.values()},
             waiting=[plan.name for plan in self._waiting],
             finished=list(self._finished),
-            failed=[n for n in self._failures if n not in self._finished and n not in running],
+            failed=list(self._given_up),
         )
         self._display.show(snapshot)
         write_json(asdict(snapshot), self._progress_file)
@@ -140,4 +152,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, RayActorError):
         return "its process died"
     cause = error.cause if isinstance(error, RayTaskError) else error
-    return str(cause) if isinstance(cause, RecycleError) else f"{type(cause).__name__}: {cause}"
+    first_line = str(cause).strip().partition("\n")[0]
+    return first_line if isinstance(cause, RecycleError) else f"{type(cause).__name__}: {first_line}"

@@ -89,22 +89,22 @@ def _score(progress: Progress) -> str:
 def _line(progress: Progress) -> str:
     return (
         f"{progress.member}: epoch {progress.epoch}/{progress.epochs}, loss {progress.loss:.3f}, "
-        f"mAP50 {_score(progress)}, {duration(progress.seconds_left)} left"
+        f"mAP50 {_score(progress)}, {duration(progress.seconds_left)} left, on {progress.host}"
     )
 
 
 def _table(snapshot: Snapshot) -> Table:
     table = Table(box=None, header_style="bold")
-    for column in ("member", "", "epoch", "loss", "mAP50", "time left"):
-        table.add_column(column, justify="left" if column in ("member", "") else "right")
+    for column in ("member", "on", "", "epoch", "loss", "mAP50", "time left"):
+        table.add_column(column, justify="left" if column in ("member", "on", "") else "right")
     for member, progress in snapshot.running.items():
         if progress is None:
-            table.add_row(member, "starts", "", "", "", "")
+            table.add_row(member, "", "starts", "", "", "", "")
             continue
         bar = ProgressBar(total=progress.steps, completed=progress.step, width=24)
         epoch = f"{progress.epoch}/{progress.epochs}"
         left = duration(progress.seconds_left)
-        table.add_row(member, bar, epoch, f"{progress.loss:.3f}", _score(progress), left)
+        table.add_row(member, Text(progress.host), bar, epoch, f"{progress.loss:.3f}", _score(progress), left)
     counts = f"{len(snapshot.finished)} finished, {len(snapshot.running)} running, {len(snapshot.waiting)} waiting"
     table.caption = counts + (f", {len(snapshot.failed)} failed" if snapshot.failed else "")
     return table

@@ -1,6 +1,7 @@
 """Hooks of mmengine's Runner: seeds, checkpoints, the guard against broken losses, and progress."""
 
 import math
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from mmengine.runner import Runner
 from recycle.data.loading import seed_everything
 from recycle.errors import NonFiniteLossError
 from recycle.files import replacing
+from recycle.models.checkpoints import load_checkpoint
 from recycle.training.member import MemberTask
 from recycle.training.progress import Progress, Report
 
@@ -69,6 +71,12 @@ class SaveHook(Hook):
 
     def __init__(self, task: MemberTask) -> None:
         self._task = task
+        self._best = -1.0
+
+    def before_train(self, runner: Runner) -> None:
+        """Takes up the highest score of an interrupted training."""
+        if self._task.best_checkpoint.is_file():
+            self._best = load_checkpoint(self._task.best_checkpoint)["meta"]["map50"]
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Leaves out the log's history: it lies in the log, and its class is not among those that load safely."""
@@ -86,16 +94,20 @@ class SaveHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Saves the weights when the score is the highest so far."""
-        score = (metrics or {})["map50"]
-        info = runner.message_hub.runtime_info
-        if score > info.get("best_map50", -1.0) or not self._task.best_checkpoint.is_file():
-            runner.message_hub.update_info("best_map50", score)
-            self._save(runner, self._task.best_checkpoint, is_resumable=False)
+        score = float((metrics or {})["map50"])
+        if score > self._best:
+            self._best = score
+            meta = {"epoch": runner.epoch, "map50": score}
+            self._save(runner, self._task.best_checkpoint, is_resumable=False, meta=meta)
 
-    def _save(self, runner: Runner, path: Path, *, is_resumable: bool) -> None:
+    def _save(self, runner: Runner, path: Path, *, is_resumable: bool, meta: dict[str, Any] | None = None) -> None:
         with replacing(path) as temporary:
             runner.save_checkpoint(
-                str(path.parent), temporary.name, save_optimizer=is_resumable, save_param_scheduler=is_resumable
+                str(path.parent),
+                temporary.name,
+                save_optimizer=is_resumable,
+                save_param_scheduler=is_resumable,
+                meta=meta,
             )
 
 
@@ -107,6 +119,7 @@ class ProgressHook(Hook):
     def __init__(self, task: MemberTask, report: Report) -> None:
         self._task = task
         self._report = report
+        self._host = socket.gethostname()
         self._map50 = -1.0
         self._last_report = -math.inf
 
@@ -141,6 +154,7 @@ class ProgressHook(Hook):
                 loss=float(outputs["loss"].detach().mean()),
                 map50=self._map50,
                 seconds_left=seconds_a_step * (runner.max_iters - done),
+                host=self._host,
             )
         )
 
@@ -150,5 +164,6 @@ class ProgressHook(Hook):
 
 
 def _what_is_kept(task: MemberTask) -> str:
-    checkpoint = task.last_checkpoint
-    return f"the last good checkpoint is {checkpoint}" if checkpoint.is_file() else "there was no checkpoint yet"
+    if not task.last_checkpoint.is_file():
+        return "there was no checkpoint yet"
+    return f"the last good checkpoint is {task.name}/{task.last_checkpoint.name}"

@@ -17,6 +17,7 @@ class Progress:
         loss: Loss of the latest step.
         map50: Latest validation score; negative before the first validation.
         seconds_left: Expected from the speed since this process began.
+        host: Where it runs.
     """
 
     member: str
@@ -27,6 +28,7 @@ class Progress:
     loss: float
     map50: float
     seconds_left: float
+    host: str
 
 
 Report = Callable[[Progress], None]

@@ -1,5 +1,6 @@
 """All that one member does: train, predict the fold it never saw, predict the test images."""
 
+import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress]
         NonFiniteLossError: If the loss becomes NaN or infinite.
     """
     began = time.monotonic()
+    _forget_other_training(plan)
     # The number of threads decides the order of sums, and so the last digits: it must not depend on the machine.
     torch.set_num_threads(max(1, int(plan.settings.resources.num_cpus)))
     train, validation = data.fold(plan.fold)
@@ -38,3 +40,13 @@ def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress]
         )
         write_parquet(predictions, path)
     return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname())
+
+
+def _forget_other_training(plan: MemberPlan) -> None:
+    """Drops checkpoints that were made of other data, weights or library versions than this plan's."""
+    key = plan.work_dir / "key"
+    if key.is_file() and key.read_text() == plan.key:
+        return
+    shutil.rmtree(plan.work_dir, ignore_errors=True)
+    plan.work_dir.mkdir(parents=True)
+    key.write_text(plan.key)

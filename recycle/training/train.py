@@ -23,15 +23,12 @@ VALIDATION_BATCH_SIZE = 8
 LOG_INTERVAL = 10
 
 
-def train_member(task: MemberTask, report: Report) -> BaseModel:
+def train_member(task: MemberTask, report: Report) -> None:
     """Trains a member, from its last checkpoint where there is one.
 
     Args:
         task: The member and its data.
         report: Called about once a second with the member's progress.
-
-    Returns:
-        The network after the last epoch, on the device where it was trained.
 
     Raises:
         NonFiniteLossError: If the loss becomes NaN or infinite.
@@ -41,10 +38,7 @@ def train_member(task: MemberTask, report: Report) -> BaseModel:
         raise DataError(f"{task.name}: the training part of its fold holds no image")
     task.work_dir.mkdir(parents=True, exist_ok=True)
     seed_everything((task.seed,))
-    runner = _runner(task, report)
-    runner.train()
-    model: BaseModel = runner.model
-    return model
+    _runner(task, report).train()
 
 
 def load_member(task: MemberTask) -> BaseModel:

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from recycle.data.coco import read_coco
 from recycle.data.folds import read_folds
-from recycle.data.prepare import PreparedData, prepare_data
+from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
 from recycle.errors import DataError
 from recycle.paths import RunPaths
 from recycle.recipe import Data, Repair, Synthetic
@@ -73,7 +74,8 @@ def paths(tmp_path: Path) -> RunPaths:
 
 
 def prepare(folder: Path | None, paths: RunPaths, settings: Data | None = None, seed: int = 0) -> PreparedData:
-    return prepare_data(settings or settings_of(), seed, folder, paths)
+    settings = settings or settings_of()
+    return prepare_data(settings, seed, folder or draw_sample(settings, seed, paths), paths)
 
 
 def refusal(folder: Path, paths: RunPaths) -> str:
@@ -109,6 +111,8 @@ def test_a_test_part_is_set_aside_and_the_rest_is_in_folds(folder: Path, paths: 
 
 def test_everything_is_written_to_the_run(folder: Path, paths: RunPaths) -> None:
     prepared = prepare(folder, paths)
+    assert not paths.train.exists()
+    write_prepared(prepared, paths)
     assert read_coco(paths.train, folder) == prepared.train
     assert read_coco(paths.test, folder) == prepared.test
     assert read_folds(paths.folds) == prepared.folds
@@ -226,3 +230,22 @@ def test_the_digest_knows_the_test_images_too(folder: Path, tmp_path: Path) -> N
     before = prepare(folder, RunPaths(tmp_path / "one")).digest
     noise(777).save(folder / "new/3.png")
     assert prepare(folder, RunPaths(tmp_path / "two")).digest != before
+
+
+def test_a_test_image_that_is_also_trained_on_is_named(folder: Path, paths: RunPaths) -> None:
+    add_test_part(folder)
+    folder.joinpath("new/1.png").write_bytes(folder.joinpath("images/1.png").read_bytes())
+    correct_size(folder, "test.json", "new/1.png")
+    prepared = prepare(folder, paths)
+    assert prepared.warnings["image_in_both_parts"] == 1
+    assert "the same file as 'images/1.png'" in paths.validation_table.read_text()
+
+
+def correct_size(folder: Path, file: str, name: str) -> None:
+    """Records the size that the image file has."""
+    content = json.loads((folder / file).read_text())
+    with PIL.Image.open(folder / name) as image:
+        for record in content["images"]:
+            if record["file_name"] == name:
+                record["width"], record["height"] = image.size
+    write(folder / file, content)

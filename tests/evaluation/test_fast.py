@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,27 @@ def test_equal_to_pycocotools(seed: int, ties: bool, boxes: int) -> None:
     covered = predictions.of_images(predictions.covered[seed:])
     fast = Map50Scorer(truth, covered.covered).score(covered)
     assert fast == pytest.approx(evaluate(truth, covered).map50, abs=1e-9)
+
+
+@pytest.mark.parametrize("offset", [-7, 2**53, 20_230_000_000_000_001])
+def test_image_ids_may_be_any_integers(offset: int) -> None:
+    """As floats some of these ids would be equal."""
+    truth = random_truth(np.random.default_rng(4))
+    predictions = random_predictions(np.random.default_rng(4), truth)
+    expected = Map50Scorer(truth, predictions.covered).score(predictions)
+    moved_truth = replace(
+        truth,
+        images=tuple(replace(image, id=image.id + offset) for image in truth.images),
+        annotations=tuple(replace(a, image_id=a.image_id + offset) for a in truth.annotations),
+    )
+    moved = replace(
+        predictions,
+        image_ids=predictions.image_ids + offset,
+        coverage=tuple(ids + offset for ids in predictions.coverage),
+    )
+    assert 0 < expected < 1
+    assert Map50Scorer(moved_truth, moved.covered).score(moved) == expected
+    assert evaluate(moved_truth, moved).map50 == pytest.approx(expected, abs=1e-9)
 
 
 def test_one_scorer_serves_many_predictions() -> None:

@@ -34,9 +34,23 @@ def test_defaults_come_first_and_nothing_beats_the_result(tuned: TunedFusion) ->
 
 def test_settings_differ_and_stay_in_range(tuned: TunedFusion) -> None:
     assert len({trial.settings for trial in tuned.trials}) == 6
+    assert any(trial.settings.weights for trial in tuned.trials)
     for trial in tuned.trials:
+        assert set(trial.settings.weights) <= {1.0, 2.0, 3.0, 4.0}
+        assert len(trial.settings.weights) in (0, 2)
         assert IOU_THR_RANGE[0] <= trial.settings.iou_thr <= IOU_THR_RANGE[1]
         assert SKIP_BOX_THR_RANGE[0] <= trial.settings.skip_box_thr <= SKIP_BOX_THR_RANGE[1]
+
+
+def test_a_model_of_noise_is_outweighed() -> None:
+    """With equal weights the noise would hide the good model's order."""
+    rng = np.random.default_rng(2)
+    truth = random_truth(rng, boxes=80, images=20)
+    good = random_predictions(rng, truth, boxes=160, name="good")
+    noise = random_predictions(rng, random_truth(rng, boxes=80, images=20), boxes=400, name="noise")
+    tuned = tune_wbf(concatenate([good, noise]), truth, trials=25, seed=0)
+    assert tuned.settings.weights[0] > tuned.settings.weights[1]
+    assert tuned.map50 > tuned.trials[0].map50
 
 
 def test_the_score_is_that_of_pycocotools(tuned: TunedFusion) -> None:

@@ -47,15 +47,17 @@ def run_job(name: str, *arguments: str, folder: Path) -> tuple[int, str, str]:
     return process.returncode, output, errors
 
 
-def train_tiny(run_dir: Path, *arguments: str, changes: list[str] | None = None) -> subprocess.Popen[str]:
-    """Starts the tiny demo."""
+def train_tiny(
+    run_dir: Path, *arguments: str, changes: list[str] | None = None, is_demo: bool = True
+) -> subprocess.Popen[str]:
+    """Starts the tiny demo, or the demo recipe with the changes alone."""
     return start_job(
         "train_all",
         "--run-dir",
         str(run_dir),
         *arguments,
         "--set",
-        *TINY,
+        *(TINY if is_demo else []),
         *(changes or []),
         folder=run_dir.parent / "elsewhere",
     )

@@ -5,7 +5,7 @@ from recycle.orchestration.cluster import ray_resources, require_resources
 from recycle.recipe import Model, Resources
 from recycle.recipe_yaml import load_recipe
 
-CLUSTER = {"CPU": 2.0, "memory": 8 * 2**30, "object_store_memory": 1e9}
+NODE = {"CPU": 2.0, "memory": 8 * 2**30, "object_store_memory": 1e9}
 
 
 def models(**resources: float) -> list[Model]:
@@ -19,17 +19,17 @@ def test_resources_bear_rays_names_and_bytes() -> None:
 
 
 def test_what_fits_is_accepted() -> None:
-    require_resources(models(num_cpus=2, memory_gib=8), CLUSTER)
+    require_resources(models(num_cpus=2, memory_gib=8), [{}, NODE])
 
 
 @pytest.mark.parametrize(
     ("resources", "message"),
     [
-        ({"num_gpus": 0.5}, r"models\.1\.resources: 'yolov5' asks for GPU=0.5, but the cluster has GPU=0$"),
-        ({"num_cpus": 3}, r"'yolov5' asks for CPU=3, but the cluster has CPU=2$"),
-        ({"memory_gib": 9}, r"'yolov5' asks for memory=9 GiB, but the cluster has memory=8 GiB$"),
+        ({"num_gpus": 0.5}, r"^resources of 'yolov5': .*: CPU=1 of at most CPU=2, GPU=0.5 of at most GPU=0$"),
+        ({"num_cpus": 3}, r"CPU=3 of at most CPU=2$"),
+        ({"memory_gib": 9}, r"memory=9 GiB of at most memory=8 GiB$"),
     ],
 )
 def test_what_can_never_start_is_named(resources: dict[str, float], message: str) -> None:
     with pytest.raises(ResourceError, match=message):
-        require_resources(models(**resources), CLUSTER)
+        require_resources(models(**resources), [NODE, NODE])

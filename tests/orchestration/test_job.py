@@ -12,7 +12,7 @@ from recycle.orchestration.job import ExitStatus, run_job
 def test_success_is_passed_on(capsys: pytest.CaptureFixture[str]) -> None:
     def body(console: Console) -> ExitStatus:
         console.print("[red]a class name[/]")
-        return ExitStatus.SOME_MEMBERS_FAILED
+        return ExitStatus.MEMBERS_FAILED
 
     assert run_job(body, on_interrupt="") == 1
     assert capsys.readouterr().out == "[red]a class name[/]\n"

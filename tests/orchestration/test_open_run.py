@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from recycle.errors import RecipeError, ResumeError
-from recycle.orchestration.open_run import open_run, require_same_data
+from recycle.orchestration.open_run import RunOrigin, open_run, origin_of, require_same_data
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
 from tests.recipes import example_with
@@ -20,8 +20,9 @@ def paths(tmp_path: Path) -> RunPaths:
 
 
 def begin(paths: RunPaths, *overrides: str, resume: bool = False) -> None:
+    """Begins a run as far as training: its data are known."""
     with open_run(example_with(*overrides), paths, resume=resume):
-        pass
+        require_same_data(None, "aa", paths)
 
 
 def refusal(paths: RunPaths, *overrides: str, resume: bool = False) -> str:
@@ -123,12 +124,28 @@ def test_two_runs_do_not_get_in_each_others_way(tmp_path: Path) -> None:
 
 
 def test_a_run_goes_on_with_the_same_data_only(paths: RunPaths) -> None:
-    begin(paths)
-    require_same_data("aa", paths)
-    require_same_data("aa", paths)
+    require_same_data(Path("photographs"), "aa", paths)
+    require_same_data(None, "aa", paths)
+    assert origin_of(paths) == RunOrigin(str(Path("photographs").absolute()), "aa")
     with pytest.raises(ResumeError) as caught:
-        require_same_data("bb", paths)
-    told = str(caught.value)
-    assert told.startswith(f"{paths.root}: the data have changed since this run was begun")
-    assert "bb" in told
-    assert "aa" in told
+        require_same_data(Path("others"), "bb", paths)
+    assert str(caught.value).startswith(f"{paths.root}: the data are not those that this run was begun with, ")
+    assert "(digest bb instead of aa)" in str(caught.value)
+
+
+def test_a_run_whose_data_were_refused_is_begun_again_with_another_recipe(paths: RunPaths) -> None:
+    with open_run(example_with(), paths, resume=False):
+        paths.validation.parent.mkdir()
+        paths.validation.write_text("{}")
+    for resume in (False, True):
+        with open_run(example_with("data.repair=[clip_boxes]"), paths, resume=resume):
+            assert load_recipe(str(paths.recipe)).data.repair == ("clip_boxes",)
+    paths.root.joinpath("thesis.txt").write_text("not ours")
+    assert "not an empty folder" in refusal(paths)
+
+
+def test_a_spoilt_origin_is_refused(paths: RunPaths) -> None:
+    begin(paths)
+    paths.origin.write_text('["x"]')
+    with pytest.raises(ResumeError, match="not a record of what a run was begun with"):
+        origin_of(paths)

@@ -1,6 +1,7 @@
 """The whole run on real Ray: undisturbed, killed in every way, resumed, and refused."""
 
 import csv
+import json
 import signal
 import time
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from recycle.data.coco import read_coco
 from recycle.data.folds import read_folds
+from recycle.data.json_files import write_json
+from recycle.data.synthetic import write_synthetic
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
 from tests.orchestration.job import kill, read_json, run_job, train_tiny, training_processes, wait_for
@@ -19,6 +22,7 @@ pytestmark = pytest.mark.training
 
 MEMBERS = ["cascade-rcnn-fold0", "cascade-rcnn-fold1", "yolov5-fold0", "yolov5-fold1"]
 MODELS = ["cascade-rcnn", "yolov5"]
+ONE_EPOCH = {"name": "one", "family": "yolov5", "size": "tiny", "image_size": 96, "epochs": 1, "batch_size": 4}
 
 
 def finish(process: Any) -> tuple[int, str, str]:
@@ -141,9 +145,10 @@ def test_killed_driver_resumes_without_redoing_what_was_finished(tmp_path: Path,
     paths = RunPaths(tmp_path / "run")
     process = train_tiny(paths.root)
     wait_for(paths.ledger.is_file, process, "the first member was finished")
+    trainers = training_processes(process)
     kill(process.pid)
     process.communicate()
-    wait_for_no_trainers(paths)
+    wait_for_the_end_of(trainers)
     finished = ledger_lines(paths)
     checkpoints = {line: path_of_checkpoint(paths, line).stat().st_mtime_ns for line in finished}
     assert 0 < len(finished) < len(MEMBERS)
@@ -156,11 +161,12 @@ def test_killed_driver_resumes_without_redoing_what_was_finished(tmp_path: Path,
     assert paths.results.read_bytes() == quiet_run.results.read_bytes()
 
 
-def test_interrupt_stops_cleanly_and_says_how_to_continue(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_stops_cleanly_and_says_how_to_continue(tmp_path: Path, number: signal.Signals) -> None:
     paths = RunPaths(tmp_path / "run")
     process = train_tiny(paths.root)
     workers = wait_for(lambda: training_processes(process), process, "members trained")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     status, _, errors = finish(process)
     assert status == 130
     assert f"add --run-dir {paths.root} --resume" in errors
@@ -180,10 +186,39 @@ def test_member_with_a_broken_loss_is_reported_and_the_rest_goes_on(tmp_path: Pa
     assert list(read_json(paths.results)["models"]) == ["yolov5"]
 
 
+def test_own_data_with_unlabelled_test_images(tmp_path: Path) -> None:
+    """Ids with gaps, names in any script, a crowd, an image without boxes, a relative folder, no answers."""
+    folder = tmp_path / "elsewhere" / "данные"
+    write_synthetic(folder, images=16, image_size=96, seed=5)
+    document = read_json(folder / "annotations.json")
+    rename_everything(document, folder)
+    test_images = document["images"][:4]
+    test = {"images": test_images, "annotations": [], "categories": document["categories"]}
+    document["images"] = document["images"][4:]
+    known = {image["id"] for image in document["images"]}
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] in known]
+    document["annotations"][0]["iscrowd"] = 1
+    alone = document["images"][-1]["id"]
+    document["annotations"] = [a for a in document["annotations"] if a["image_id"] != alone]
+    write_json(document, folder / "annotations.json")
+    write_json(test, folder / "test.json")
+
+    paths = RunPaths(tmp_path / "run")
+    one_model = "models=" + json.dumps([{**ONE_EPOCH, "optimizer": {"type": "adamw", "lr": 0.001}}])
+    status, output, errors = finish(train_tiny(paths.root, "--data", "данные", changes=[one_model], is_demo=False))
+    assert status == 0, output + errors
+    results = read_json(paths.results)
+    assert results["images"] == {"train": 12, "test": 4}
+    assert set(results["ensemble"]) == {"oof"}
+    with paths.submission.open() as file:
+        assert [row["image_id"] for row in csv.DictReader(file)] == [image["file_name"] for image in test_images]
+    assert len(list((paths.pictures / "test").glob("*.jpg"))) == 4
+
+
 def test_more_than_the_cluster_has_is_refused_before_training(tmp_path: Path) -> None:
     status, _, errors = finish(train_tiny(tmp_path / "run", changes=["models.0.resources.num_gpus=1"]))
     assert status == 2
-    assert "models.0.resources" in errors
+    assert "resources of 'cascade-rcnn': no node of the cluster has what it asks for" in errors
     assert "GPU" in errors
     assert "Traceback" not in errors
 
@@ -204,9 +239,22 @@ def test_wrong_arguments_give_one_message(tmp_path: Path, arguments: list[str], 
     assert "Traceback" not in errors
 
 
-def path_of_checkpoint(paths: RunPaths, line: str) -> Path:
-    import json
+def rename_everything(document: Any, folder: Path) -> None:
+    """Gives images large ids and names in Hangul, and categories ids with gaps."""
+    for image in document["images"]:
+        name = f"사진/{image['id']} ♻.jpg"
+        folder.joinpath(name).parent.mkdir(exist_ok=True)
+        folder.joinpath(image["file_name"]).rename(folder / name)
+        image["file_name"] = name
+        image["id"] += 10**12
+    for category in document["categories"]:
+        category["id"] = 7 + 3 * category["id"]
+    for annotation in document["annotations"]:
+        annotation["image_id"] += 10**12
+        annotation["category_id"] = 7 + 3 * annotation["category_id"]
 
+
+def path_of_checkpoint(paths: RunPaths, line: str) -> Path:
     return paths.root / str(json.loads(line)["checkpoint"])
 
 
@@ -217,11 +265,9 @@ def is_training(pid: int) -> bool:
         return False
 
 
-def wait_for_no_trainers(paths: RunPaths) -> None:
+def wait_for_the_end_of(pids: list[int]) -> None:
     """Ray's processes end with their driver; until then they might still write into the run folder."""
     deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if not [folder for folder in Path("/proc").glob("[0-9]*") if is_training(int(folder.name))]:
-            return
+    while any(is_training(pid) for pid in pids):
+        assert time.monotonic() < deadline, f"trainers {pids} outlived their driver"
         time.sleep(0.2)
-    raise AssertionError(f"trainers of {paths.root} outlived their driver")

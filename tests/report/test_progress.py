@@ -12,7 +12,15 @@ from recycle.training.progress import Progress
 
 def progress(member: str = "a-fold0", epoch: int = 1, map50: float = -1.0, left: float = 75.0) -> Progress:
     return Progress(
-        member=member, epoch=epoch, epochs=8, step=10 * epoch, steps=80, loss=1.25, map50=map50, seconds_left=left
+        member=member,
+        epoch=epoch,
+        epochs=8,
+        step=10 * epoch,
+        steps=80,
+        loss=1.25,
+        map50=map50,
+        seconds_left=left,
+        host="node7",
     )
 
 
@@ -39,9 +47,9 @@ def test_without_a_terminal_each_epoch_of_each_member_is_one_line(file: io.Strin
         display.log("a-fold0: finished [red]:smile:[/red]")
         display.log("long " * 50)
     assert file.getvalue().splitlines() == [
-        "a-fold0: epoch 1/8, loss 1.250, mAP50 -, 1:15 left",
-        "a-fold1: epoch 1/8, loss 1.250, mAP50 0.500, 1:15 left",
-        "a-fold0: epoch 2/8, loss 1.250, mAP50 0.250, 1:02:05 left",
+        "a-fold0: epoch 1/8, loss 1.250, mAP50 -, 1:15 left, on node7",
+        "a-fold1: epoch 1/8, loss 1.250, mAP50 0.500, 1:15 left, on node7",
+        "a-fold0: epoch 2/8, loss 1.250, mAP50 0.250, 1:02:05 left, on node7",
         "a-fold0: finished [red]:smile:[/red]",
         "long " * 50,
     ]
@@ -53,7 +61,7 @@ def test_on_a_terminal_a_table_is_drawn_and_taken_away(file: io.StringIO) -> Non
         display.show(snapshot(progress(), starting=("a-fold1",)))
         drawn = file.getvalue()
         display.log("a message that stays")
-    for text in ("a-fold0", "1/8", "1.250", "1:15", "a-fold1", "starts", "2 finished, 2 running, 1 waiting"):
+    for text in ("a-fold0", "1/8", "1.250", "1:15", "node7", "a-fold1", "starts", "2 finished, 2 running, 1 waiting"):
         assert text in drawn
     assert "failed" not in drawn
     assert "a message that stays" in file.getvalue()

@@ -114,7 +114,7 @@ class FamilyTraining:
             NonFiniteLossError, match=r"member: the loss became (nan|inf) at step 2 \(epoch 2\)"
         ) as error:
             train_member(task, ignore)
-        assert str(error.value).endswith(f"the last good checkpoint is {task.last_checkpoint}")
+        assert str(error.value).endswith("the last good checkpoint is member/last.pth")
         assert load_checkpoint(task.last_checkpoint)["meta"]["epoch"] == 1
 
     def test_broken_weights_are_never_saved(self, make_task: Callable[..., MemberTask]) -> None:

@@ -1,0 +1,94 @@
+"""What one member does from its plan to its predictions."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recycle.data.coco import read_coco
+from recycle.data.folds import make_folds
+from recycle.data.synthetic import write_synthetic
+from recycle.models.checkpoints import load_checkpoint
+from recycle.predictions.parquet import read_parquet
+from recycle.recipe_yaml import load_recipe
+from recycle.training.member import BEST_CHECKPOINT, MemberPlan, TrainingData
+from recycle.training.progress import Progress
+from recycle.training.run_member import run_member
+
+pytestmark = pytest.mark.training
+
+CHANGES = ["models.1.image_size=96", "models.1.epochs=2", "models.1.validate_every=1"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> TrainingData:
+    folder = tmp_path_factory.mktemp("sample")
+    write_synthetic(folder, images=14, image_size=96, seed=2)
+    whole = read_coco(folder / "annotations.json", folder)
+    ids = [image.id for image in whole.images]
+    train, test = whole.subset(ids[:10]), whole.subset(ids[10:])
+    return TrainingData(train, test, make_folds(train, np.arange(10), 2, seed=0))
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> MemberPlan:
+    settings = load_recipe("demo", CHANGES).models[1]
+    return MemberPlan(
+        name="m-fold1",
+        settings=settings,
+        fold=1,
+        seed=5,
+        key="one",
+        work_dir=tmp_path / "m-fold1",
+        oof=tmp_path / "oof.parquet",
+        test=tmp_path / "test.parquet",
+    )
+
+
+def steps_of(plan: MemberPlan, data: TrainingData) -> set[int]:
+    """Runs a member; gives the steps that it reported."""
+    steps: set[int] = set()
+
+    def note(progress: Progress) -> None:
+        assert progress.member == "m-fold1"
+        steps.add(progress.step)
+
+    run_member(plan, data, note)
+    return steps
+
+
+def test_its_own_fold_and_the_test_images_are_predicted(plan: MemberPlan, data: TrainingData) -> None:
+    outcome = run_member(plan, data, lambda progress: None)
+    inside = [image.id for image in data.train.images if data.folds.assignment[image.file_name] == 1]
+    assert read_parquet(plan.oof).coverage[0].tolist() == inside
+    assert read_parquet(plan.test).coverage[0].tolist() == [image.id for image in data.test.images]
+    assert outcome.checkpoint.is_file()
+    assert outcome.seconds > 0
+
+
+def test_a_finished_training_is_not_repeated_but_another_plan_starts_afresh(
+    plan: MemberPlan, data: TrainingData
+) -> None:
+    assert steps_of(plan, data) == {1, 2}
+    assert steps_of(plan, data) == set()
+    assert steps_of(replace(plan, key="other data"), data) == {1, 2}
+
+
+def test_the_best_score_survives_an_interruption(plan: MemberPlan, data: TrainingData) -> None:
+    def stop(progress: Progress) -> None:
+        if progress.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_member(plan, data, stop)
+    best = plan.work_dir / BEST_CHECKPOINT
+    checkpoint = load_checkpoint(best)
+    assert checkpoint["meta"]["epoch"] == 1
+    # As if the first epoch had been better than any other can be.
+    import torch
+
+    checkpoint["meta"]["map50"] = 2.0
+    torch.save(checkpoint, best)
+    run_member(plan, data, lambda progress: None)
+    assert load_checkpoint(best)["meta"]["epoch"] == 1
