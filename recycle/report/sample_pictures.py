@@ -14,6 +14,8 @@ from recycle.report.pictures import class_colour, draw_boxes, side_by_side
 
 LOWEST_SCORE = 0.3
 """Weaker boxes would hide the picture."""
+FEWEST_BOXES = 3
+"""So many are drawn however weak they are: a picture without boxes says nothing about a weak detector."""
 
 
 def write_sample_pictures(dataset: Dataset, predictions: Predictions, count: int, folder: Path) -> None:
@@ -31,7 +33,7 @@ def write_sample_pictures(dataset: Dataset, predictions: Predictions, count: int
         image = dataset.images[position]
         pixels = read_image(dataset.path_of(image), image.width, image.height)
         annotated = truth.image_ids == image.id
-        found = (predictions.image_ids == image.id) & (predictions.scores >= LOWEST_SCORE)
+        found = _worth_drawing(predictions, image.id)
         texts = [
             f"{dataset.class_names[label]} {score:.2f}"
             for label, score in zip(predictions.labels[found], predictions.scores[found], strict=True)
@@ -43,6 +45,13 @@ def write_sample_pictures(dataset: Dataset, predictions: Predictions, count: int
             (f"truth: {image.file_name}", "prediction"),
         )
         cv2.imwrite(str(folder / f"{position:05d}.jpg"), picture)
+
+
+def _worth_drawing(predictions: Predictions, image_id: int) -> npt.NDArray[np.int64]:
+    """Rows of an image's strong boxes, or of its few best."""
+    rows = np.flatnonzero(predictions.image_ids == image_id)
+    rows = rows[np.argsort(-predictions.scores[rows], kind="stable")]
+    return rows[: max(FEWEST_BOXES, int((predictions.scores[rows] >= LOWEST_SCORE).sum()))]
 
 
 def _evenly_spread(total: int, count: int) -> Sequence[int]:

@@ -16,13 +16,14 @@ def dataset(tmp_path: Path) -> Dataset:
     return read_coco(write_dataset(tmp_path / "data"), tmp_path / "data")
 
 
-def prediction_of(score: float, image: int = 1, label: int = 1) -> Predictions:
+def prediction_of(*scores: float, image: int = 1, label: int = 1) -> Predictions:
+    count = len(scores)
     return Predictions(
-        image_ids=np.array([image]),
-        model_ids=np.zeros(1, np.int32),
-        boxes=np.array([[20, 14, 40, 30]], np.float32),
-        scores=np.array([score], np.float32),
-        labels=np.array([label], np.int32),
+        image_ids=np.full(count, image),
+        model_ids=np.zeros(count, np.int32),
+        boxes=np.array([[20 - n, 14 - n, 40 + n, 30 + n] for n in range(count)], np.float32).reshape(-1, 4),
+        scores=np.array(scores, np.float32),
+        labels=np.full(count, label, np.int32),
         models=("ensemble",),
         coverage=(np.array([1, 2, 3]),),
     )
@@ -51,7 +52,7 @@ def test_images_are_evenly_spread(dataset: Dataset, tmp_path: Path, count: int, 
 def test_truth_is_on_the_left_and_prediction_on_the_right(dataset: Dataset, tmp_path: Path) -> None:
     unannotated = Dataset(dataset.folder, dataset.categories, dataset.images, ())
     plain, told = tmp_path / "plain", tmp_path / "told"
-    write_sample_pictures(unannotated, prediction_of(0.2), 1, plain)
+    write_sample_pictures(unannotated, prediction_of(), 1, plain)
     write_sample_pictures(dataset, prediction_of(0.9), 1, told)
     before, after = (cv2.imread(str(folder / "00000.jpg")) for folder in (plain, told))
     assert before is not None
@@ -68,12 +69,22 @@ def test_truth_is_on_the_left_and_prediction_on_the_right(dataset: Dataset, tmp_
     assert nearness(after[right], paper) < nearness(after[left], paper)
 
 
-def test_weak_predictions_are_left_out(dataset: Dataset, tmp_path: Path) -> None:
-    for folder, score in (("weak", 0.29), ("none", 0.0), ("strong", 0.31)):
-        write_sample_pictures(dataset, prediction_of(score), 1, tmp_path / folder)
-    weak, none, strong = ((tmp_path / name / "00000.jpg").read_bytes() for name in ("weak", "none", "strong"))
-    assert weak == none
-    assert weak != strong
+def test_weak_predictions_are_left_out_beside_strong_ones(dataset: Dataset, tmp_path: Path) -> None:
+    scores = {"strong": (0.9, 0.8, 0.7, 0.31), "with weak": (0.9, 0.8, 0.7, 0.31, 0.29), "more": (0.9,) * 5}
+    pictures = {}
+    for name, values in scores.items():
+        write_sample_pictures(dataset, prediction_of(*values), 1, tmp_path / name)
+        pictures[name] = (tmp_path / name / "00000.jpg").read_bytes()
+    assert pictures["with weak"] == pictures["strong"]
+    assert pictures["more"] != pictures["strong"]
+
+
+def test_of_weak_predictions_the_few_best_are_drawn(dataset: Dataset, tmp_path: Path) -> None:
+    for name, values in {"three": (0.05, 0.04, 0.03), "five": (0.05, 0.04, 0.03, 0.02, 0.01), "none": ()}.items():
+        write_sample_pictures(dataset, prediction_of(*values), 1, tmp_path / name)
+    three, five, none = ((tmp_path / name / "00000.jpg").read_bytes() for name in ("three", "five", "none"))
+    assert three == five
+    assert three != none
 
 
 def test_no_image_is_no_picture(dataset: Dataset, tmp_path: Path) -> None:
