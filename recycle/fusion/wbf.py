@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recycle.errors import DataError, RecipeError
-from recycle.fusion.wbf_columns import Frame, covered_frame, grouped_columns
+from recycle.fusion.wbf_columns import Frame, covered_frame, grouped_columns, packed
 from recycle.fusion.wbf_kernel import Columns, Fused, Rules, fuse_images
-from recycle.predictions.boxes import clip_xyxy, has_area
+from recycle.predictions.boxes import has_area
 from recycle.predictions.values import Predictions
 
 ConfidenceType = Literal["avg", "max", "box_and_model_avg", "absent_model_aware_avg"]
@@ -138,18 +138,14 @@ def _weights(settings: WbfSettings, models: int, labels: npt.NDArray[np.int32]) 
 def _to_predictions(
     fused: Fused, columns: Columns, labels: npt.NDArray[np.int32], frame: Frame, name: str
 ) -> Predictions:
-    images = np.repeat(np.arange(len(fused.counts)), fused.counts)
-    shifts = columns.group_rows[columns.image_groups[:-1]] - (np.cumsum(fused.counts) - fused.counts)
-    rows = np.arange(len(images)) + shifts[images]
-    pixels = frame.limits[images]
-    boxes = clip_xyxy((fused.boxes[rows] * pixels).astype(np.float32), pixels[:, 0], pixels[:, 1])
-    kept = has_area(boxes)
+    images, boxes, scores, indices = packed(fused, columns, frame.limits)
+    kept = np.flatnonzero(has_area(boxes))
     return Predictions(
         image_ids=frame.image_ids[images[kept]],
-        model_ids=np.zeros(np.count_nonzero(kept), np.int32),
+        model_ids=np.zeros(len(kept), np.int32),
         boxes=boxes[kept],
-        scores=np.minimum(fused.scores[rows[kept]], 1),
-        labels=labels[fused.labels[rows[kept]]],
+        scores=scores[kept],
+        labels=labels[indices[kept]],
         models=(name,),
         coverage=(frame.image_ids,),
     )

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
 from recycle.errors import DataError
+from recycle.fusion.compilation import compiled
 from recycle.fusion.sorting import stable_order
-from recycle.fusion.wbf_kernel import Columns
+from recycle.fusion.wbf_kernel import Columns, Fused
 from recycle.predictions.values import Predictions
 
 
@@ -52,26 +54,78 @@ def grouped_columns(predictions: Predictions, frame: Frame) -> tuple[npt.NDArray
     labels = np.unique(predictions.labels)
     keys = np.searchsorted(labels, predictions.labels)
     rows = stable_order(images, stable_order(keys, np.arange(len(images)), len(labels)), len(frame.image_ids))
-    limits = frame.limits[images]
-    _check_inside(predictions, limits)
     images, keys = images[rows], keys[rows]
+    fractions = _fractions(predictions.boxes, frame.limits, rows, images)
+    _check_inside(predictions, frame, fractions, rows, images)
     begins = np.flatnonzero(np.diff(images, prepend=-1) | np.diff(keys, prepend=-1))
     return labels, Columns(
         image_groups=np.searchsorted(images[begins], np.arange(len(frame.image_ids) + 1)),
         group_rows=np.append(begins, len(rows)),
         labels=keys[begins],
-        boxes=(predictions.boxes / limits)[rows],
+        boxes=fractions,
         scores=predictions.scores[rows],
         models=predictions.model_ids[rows],
         covers=np.stack([np.isin(frame.image_ids, ids) for ids in predictions.coverage], axis=1),
     )
 
 
-def _check_inside(predictions: Predictions, limits: npt.NDArray[np.float64]) -> None:
-    outside = ((predictions.boxes < 0) | (predictions.boxes > limits)).any(axis=1)
-    if outside.any():
-        row = int(np.argmax(outside))
+def packed(
+    fused: Fused, columns: Columns, limits: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Closes the gaps between the boxes of images, and takes boxes back to pixels.
+
+    Returns:
+        The index of the image, the box cut at the image's borders, the score cut at 1 and the label of each row.
+    """
+    ends = np.cumsum(fused.counts)
+    images = np.repeat(np.arange(len(ends)), fused.counts)
+    starts = columns.group_rows[columns.image_groups[:-1]]
+    rows = np.arange(len(images)) + (starts - ends + fused.counts)[images]
+    scores = np.minimum(fused.scores[rows], 1).astype(np.float32)
+    return images, _pixels(fused.boxes, limits, rows, images), scores, fused.labels[rows]
+
+
+@compiled(parallel=True)
+def _fractions(
+    boxes: npt.NDArray[np.float32],
+    limits: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.int64],
+    images: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float64]:
+    result = np.empty((len(rows), 4))
+    for place in numba.prange(len(rows)):
+        for side in range(4):
+            result[place, side] = boxes[rows[place], side] / limits[images[place], side]
+    return result
+
+
+@compiled(parallel=True)
+def _pixels(
+    boxes: npt.NDArray[np.float64],
+    limits: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.int64],
+    images: npt.NDArray[np.int64],
+) -> npt.NDArray[np.float32]:
+    result = np.empty((len(rows), 4), np.float32)
+    for place in numba.prange(len(rows)):
+        for side in range(4):
+            limit = limits[images[place], side]
+            result[place, side] = min(max(boxes[rows[place], side] * limit, 0.0), limit)
+    return result
+
+
+def _check_inside(
+    predictions: Predictions,
+    frame: Frame,
+    fractions: npt.NDArray[np.float64],
+    rows: npt.NDArray[np.int64],
+    images: npt.NDArray[np.int64],
+) -> None:
+    if fractions.min(initial=0) < 0 or fractions.max(initial=1) > 1:
+        outside = np.flatnonzero(((fractions < 0) | (fractions > 1)).any(axis=1))
+        place = outside[np.argmin(rows[outside])]
+        row, limits = rows[place], frame.limits[images[place]]
         raise DataError(
             f"Predictions row {row} (image {predictions.image_ids[row]}): box must lie within the image of "
-            f"{limits[row, 0]:g} x {limits[row, 1]:g} pixels, but got {predictions.boxes[row]}."
+            f"{limits[0]:g} x {limits[1]:g} pixels, but got {predictions.boxes[row]}."
         )
