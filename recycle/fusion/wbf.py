@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recycle.errors import DataError, RecipeError
-from recycle.fusion.wbf_columns import Frame, covered_frame, grouped_columns, packed
-from recycle.fusion.wbf_kernel import Columns, Fused, Rules, fuse_images
-from recycle.predictions.boxes import has_area
+from recycle.fusion.wbf_columns import covered_frame, fused_predictions, grouped_columns
+from recycle.fusion.wbf_kernel import Rules, fuse_images
 from recycle.predictions.values import Predictions
 
 ConfidenceType = Literal["avg", "max", "box_and_model_avg", "absent_model_aware_avg"]
@@ -102,7 +101,7 @@ class WeightedBoxesFusion:
             conf_type=get_args(ConfidenceType).index(settings.conf_type),
             allows_overflow=settings.allows_overflow,
         )
-        return _to_predictions(fuse_images(self._columns, rules), self._columns, self._labels, self._frame, name)
+        return fused_predictions(fuse_images(self._columns, rules), self._columns, self._labels, self._frame, name)
 
 
 def fuse(
@@ -118,12 +117,21 @@ def _check_positive(name: str, weights: Sequence[float]) -> None:
             raise RecipeError(f"{name} must be positive and finite, but got {name}={weights}.")
 
 
-def _weights(settings: WbfSettings, models: int, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-    """Gives the weight of each model for each of these labels, shape (models, labels)."""
+def check_weights(settings: WbfSettings, models: int) -> None:
+    """Refuses weights that are not one for each model.
+
+    Raises:
+        RecipeError: If there are weights, but another number of them.
+    """
     for name in ("weights", "class_weights"):
         values = getattr(settings, name)
         if values and len(values) != models:
             raise RecipeError(f"{name} must be one for each of {models} models, but got {name}={values}.")
+
+
+def _weights(settings: WbfSettings, models: int, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    """Gives the weight of each model for each of these labels, shape (models, labels)."""
+    check_weights(settings, models)
     weights = np.repeat(np.array(settings.weights or (1.0,) * models, np.float64)[:, None], len(labels), axis=1)
     if not settings.class_weights:
         return weights
@@ -133,19 +141,3 @@ def _weights(settings: WbfSettings, models: int, labels: npt.NDArray[np.int32]) 
             f"class_weights must be one for each class, but there are {factors.shape[1]} and a label {labels[-1]}."
         )
     return np.ascontiguousarray(weights * factors[:, labels])
-
-
-def _to_predictions(
-    fused: Fused, columns: Columns, labels: npt.NDArray[np.int32], frame: Frame, name: str
-) -> Predictions:
-    images, boxes, scores, indices = packed(fused, columns, frame.limits)
-    kept = np.flatnonzero(has_area(boxes))
-    return Predictions(
-        image_ids=frame.image_ids[images[kept]],
-        model_ids=np.zeros(len(kept), np.int32),
-        boxes=boxes[kept],
-        scores=scores[kept],
-        labels=labels[indices[kept]],
-        models=(name,),
-        coverage=(frame.image_ids,),
-    )

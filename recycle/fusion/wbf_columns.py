@@ -11,6 +11,7 @@ from recycle.errors import DataError
 from recycle.fusion.compilation import compiled
 from recycle.fusion.sorting import stable_order
 from recycle.fusion.wbf_kernel import Columns, Fused
+from recycle.predictions.boxes import has_area
 from recycle.predictions.values import Predictions
 
 
@@ -69,20 +70,33 @@ def grouped_columns(predictions: Predictions, frame: Frame) -> tuple[npt.NDArray
     )
 
 
-def packed(
-    fused: Fused, columns: Columns, limits: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-    """Closes the gaps between the boxes of images, and takes boxes back to pixels.
+def fused_predictions(
+    fused: Fused, columns: Columns, labels: npt.NDArray[np.int32], frame: Frame, name: str
+) -> Predictions:
+    """Takes fused boxes back to pixels, cut at the borders of their images, and scores cut at 1.
 
-    Returns:
-        The index of the image, the box cut at the image's borders, the score cut at 1 and the label of each row.
+    Args:
+        fused: What became of `columns`.
+        columns: Columns as `grouped_columns` returns them.
+        labels: Labels as `grouped_columns` returns them.
+        frame: The images.
+        name: What the fused model is called.
     """
     ends = np.cumsum(fused.counts)
     images = np.repeat(np.arange(len(ends)), fused.counts)
     starts = columns.group_rows[columns.image_groups[:-1]]
     rows = np.arange(len(images)) + (starts - ends + fused.counts)[images]
-    scores = np.minimum(fused.scores[rows], 1).astype(np.float32)
-    return images, _pixels(fused.boxes, limits, rows, images), scores, fused.labels[rows]
+    boxes = _pixels(fused.boxes, frame.limits, rows, images)
+    kept = np.flatnonzero(has_area(boxes))
+    return Predictions(
+        image_ids=frame.image_ids[images[kept]],
+        model_ids=np.zeros(len(kept), np.int32),
+        boxes=boxes[kept],
+        scores=np.minimum(fused.scores[rows[kept]], 1).astype(np.float32),
+        labels=labels[fused.labels[rows[kept]]],
+        models=(name,),
+        coverage=(frame.image_ids,),
+    )
 
 
 @compiled(parallel=True)
