@@ -219,14 +219,14 @@ def main() -> None:
     parser.add_argument("--subset", type=int, default=30, help="images that ensemble_boxes and pycocotools see")
     subset = parser.parse_args().subset
     fuse(draw_predictions(draw_truth(1), 2, 2), {0: (SIDE, SIDE)}, WbfSettings(), "compiles")
+    growth = Table("models", "images", "boxes", "seconds", "ns a box", "peak memory so far [MiB]")
+    growth.title = "Growth on one core, 20 boxes an image and model"
+    show_growth(growth, [(4, 1000), (8, 1000), (16, 1000), (32, 1000), (64, 1000)], boxes=20)
+    show_growth(growth, [(8, 250), (8, 1000), (8, 4000), (8, 16_000)], boxes=20)
     ratios = Table("what", "cores", "models x images x boxes", "theirs [s]", "ours [s]", "ratio")
     ratios.title = f"Theirs on {subset} random images, multiplied up"
     compare_fusion(ratios, images=837, models=12, boxes=60, subset=subset)
     compare_trial(ratios, images=1000, models=26, boxes=65, subset=subset)
-    growth = Table("models", "images", "boxes", "seconds", "ns a box", "peak memory of the process [MiB]")
-    growth.title = "Growth on one core, 20 boxes an image and model"
-    show_growth(growth, [(4, 1000), (8, 1000), (16, 1000), (32, 1000), (64, 1000)], boxes=20)
-    show_growth(growth, [(8, 250), (8, 1000), (8, 4000), (8, 16_000)], boxes=20)
     for table in (ratios, growth):
         Console().print(table)
 
