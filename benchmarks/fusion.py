@@ -2,7 +2,7 @@
 
 Run it as `python benchmarks/fusion.py`. Both sides get the same drawn boxes in the same process. `ensemble_boxes` and
 pycocotools see a random subset of the images, and their times are multiplied up: both take each image by itself.
-Times are seconds of the clock, the best of several runs where that is affordable.
+Times are seconds of the clock, the best of five runs on both sides.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from recycle.predictions.values import Predictions
 ALL_CORES = os.sched_getaffinity(0)
 SIDE = 512
 CLASSES = 10
+RUNS = 5
 OBJECTS = 12
 """True objects of an image; half of all boxes are drawn around one, the others anywhere."""
 
@@ -169,12 +170,12 @@ def compare_fusion(table: Table, images: int, models: int, boxes: int, subset: i
     picked = np.sort(np.random.default_rng(2).choice(images, subset, replace=False))
     inputs = as_lists(value, picked)
     use_cores(1)
-    slow = seconds(lambda: fuse_lists(inputs, settings), 2) * images / subset
+    slow = seconds(lambda: fuse_lists(inputs, settings), RUNS) * images / subset
     ready = WeightedBoxesFusion(value, sizes)
     for cores in range(1, numba.config.NUMBA_NUM_THREADS + 1):
         use_cores(cores)
-        once = seconds(lambda: fuse(value, sizes, settings, "fused"), 5)
-        again = seconds(lambda: ready.fuse(settings, "fused"), 5)
+        once = seconds(lambda: fuse(value, sizes, settings, "fused"), RUNS)
+        again = seconds(lambda: ready.fuse(settings, "fused"), RUNS)
         for what, fast in (("WBF", once), ("WBF, boxes grouped before", again)):
             add_row(table, what, cores, f"{models} x {images:,} x {boxes}", slow, fast)
 
@@ -185,7 +186,7 @@ def compare_trial(table: Table, images: int, models: int, boxes: int, subset: in
     picked = np.sort(np.random.default_rng(2).choice(images, subset, replace=False))
     inputs = as_lists(value, picked)
     fused = fuse_lists(inputs, settings)
-    slow = seconds(lambda: fuse_lists(inputs, settings), 2) + seconds(
+    slow = seconds(lambda: fuse_lists(inputs, settings), RUNS) + seconds(
         lambda: pycocotools_map50(truth, picked, fused), 2
     )
     assert (
@@ -194,7 +195,7 @@ def compare_trial(table: Table, images: int, models: int, boxes: int, subset: in
     objective = FusionObjective(value, truth)
     for cores in range(1, numba.config.NUMBA_NUM_THREADS + 1):
         use_cores(cores)
-        fast = seconds(lambda: objective(settings), 5)
+        fast = seconds(lambda: objective(settings), RUNS)
         add_row(table, "search trial", cores, f"{models} x {images:,} x {boxes}", slow * images / subset, fast)
 
 
@@ -208,7 +209,7 @@ def show_growth(table: Table, sizes: Sequence[tuple[int, int]], boxes: int) -> N
         truth = draw_truth(images)
         value, settings = draw_predictions(truth, models, boxes), settings_for(models)
         ready = WeightedBoxesFusion(value, sizes_of(truth))
-        needed = seconds(partial(ready.fuse, settings, "fused"), 3)
+        needed = seconds(partial(ready.fuse, settings, "fused"), RUNS)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         numbers = (f"{needed:.3f}", f"{needed / len(value) * 1e9:.0f}", f"{peak:.0f}")
         table.add_row(str(models), f"{images:,}", f"{len(value):,}", *numbers)
