@@ -8,8 +8,8 @@ import optuna
 
 from recycle.data.coco import Dataset
 from recycle.errors import RecipeError
-from recycle.evaluation.fast import Map50Scorer
-from recycle.fusion.wbf import WbfSettings, fuse
+from recycle.fusion.objective import FusionObjective
+from recycle.fusion.wbf import WbfSettings
 from recycle.predictions.values import Predictions
 
 IOU_THR_RANGE = (0.3, 0.8)
@@ -53,17 +53,16 @@ def tune_wbf(oof: Predictions, truth: Dataset, trials: int, seed: int) -> TunedF
 
     Raises:
         RecipeError: If there is less than one trial.
-        DataError: If predictions and truth do not fit, see `fuse` and `Map50Scorer`.
+        DataError: If predictions and truth do not fit, see `FusionObjective`.
     """
     if trials < 1:
         raise RecipeError(f"trials must be at least 1, but got trials={trials}.")
-    scorer = Map50Scorer(truth, oof.covered)
-    sizes = {image.id: (image.width, image.height) for image in truth.images}
+    map50_of = FusionObjective(oof, truth)
     tried: list[FusionTrial] = []
 
     def objective(trial: optuna.Trial) -> float:
         settings = _suggest(trial, oof.models)
-        map50 = scorer.score(fuse(oof, sizes, settings, "fused"))
+        map50 = map50_of(settings)
         tried.append(FusionTrial(settings, map50))
         return map50
 

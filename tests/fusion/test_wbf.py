@@ -142,7 +142,17 @@ def test_scores_above_one_are_cut() -> None:
         (lambda: WbfSettings(weights=(1, 0)), "weights must be positive and finite"),
         (lambda: WbfSettings(weights=(1, float("inf"))), "weights must be positive and finite"),
         (lambda: WbfSettings(conf_type="mean"), "conf_type must be one of avg, max, .* but got conf_type='mean'"),  # type: ignore[arg-type]
+        (
+            lambda: WbfSettings(class_weights=((1, 2), (1, -2))),
+            r"class_weights must be positive .* but got .*\(1, -2\)",
+        ),
+        (lambda: WbfSettings(class_weights=((1, 2), (1,))), "class_weights must be equally many for each model"),
         (lambda: fuse(found([]), SIZES, WbfSettings(weights=(1, 2)), "fused"), "one for each of 1 models"),
+        (lambda: fuse(found([]), SIZES, WbfSettings(class_weights=((1,), (2,))), "fused"), "one for each of 1 models"),
+        (
+            lambda: fuse(found([(0, 1, BOX, 0.5)]), SIZES, WbfSettings(class_weights=((1,),)), "fused"),
+            "one for each class, but there are 1 and a label 1",
+        ),
     ],
 )
 def test_wrong_settings_are_refused(make: Callable[[], Any], message: str) -> None:
@@ -155,6 +165,7 @@ def test_wrong_settings_are_refused(make: Callable[[], Any], message: str) -> No
     [
         ({0: (WIDTH, HEIGHT), 1: (WIDTH, HEIGHT)}, "must have a size, but image 2 has none"),
         ({**SIZES, 1: (100, HEIGHT)}, r"row 1 \(image 1\): box must lie within the image of 100 x 150 pixels"),
+        ({**SIZES, 0: (119, HEIGHT), 1: (100, HEIGHT)}, r"row 0 \(image 0\): box must lie within"),
         ({**SIZES, 1: (WIDTH, 89)}, r"row 1 \(image 1\): box must lie within the image of 200 x 89 pixels"),
     ],
 )

@@ -1,0 +1,236 @@
+"""Speed of weighted boxes fusion against `ensemble_boxes`, of a search's trial, and how both grow.
+
+Run it as `python benchmarks/fusion.py`. Both sides get the same drawn boxes in the same process. `ensemble_boxes` and
+pycocotools see a random subset of the images, and their times are multiplied up: both take each image by itself.
+Times are seconds of the clock, the best of five runs on both sides.
+"""
+
+import argparse
+import io
+import os
+import resource
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.typing as npt
+from ensemble_boxes import weighted_boxes_fusion
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from rich.console import Console
+from rich.table import Table
+
+from recycle.data.coco import Annotation, Category, Dataset, Image
+from recycle.fusion.objective import FusionObjective
+from recycle.fusion.wbf import WbfSettings, WeightedBoxesFusion, fuse
+from recycle.predictions.boxes import xyxy_to_xywh
+from recycle.predictions.values import Predictions
+
+ALL_CORES = os.sched_getaffinity(0)
+SIDE = 512
+CLASSES = 10
+RUNS = 5
+OBJECTS = 12
+"""True objects of an image; half of all boxes are drawn around one, the others anywhere."""
+
+
+def draw_truth(images: int, seed: int = 0) -> Dataset:
+    rng = np.random.default_rng(seed)
+    low, size = rng.uniform(0, SIDE - 160, (images, OBJECTS, 2)), rng.uniform(16, 160, (images, OBJECTS, 2))
+    labels = rng.integers(0, CLASSES, (images, OBJECTS))
+    annotations = tuple(
+        Annotation(
+            id=image * OBJECTS + number,
+            image_id=image,
+            category_id=int(labels[image, number]),
+            bbox=(*low[image, number].tolist(), *size[image, number].tolist()),
+            area=float(size[image, number].prod()),
+            iscrowd=False,
+            segmentation=None,
+        )
+        for image in range(images)
+        for number in range(OBJECTS)
+    )
+    return Dataset(
+        Path(),
+        tuple(Category(label, f"class {label}") for label in range(CLASSES)),
+        tuple(Image(image, f"{image}.jpg", SIDE, SIDE) for image in range(images)),
+        annotations,
+    )
+
+
+def draw_predictions(truth: Dataset, models: int, boxes: int, seed: int = 1) -> Predictions:
+    """Draws so many boxes for each image and model; those around no object score low."""
+    rng = np.random.default_rng(seed)
+    images, count = len(truth.images), len(truth.images) * models * boxes
+    image_ids = np.tile(np.repeat(np.arange(images), boxes), models)
+    picked = image_ids * OBJECTS + rng.integers(0, OBJECTS, count)
+    true = truth.boxes()
+    astray = rng.random(count) < 0.5
+    low = rng.uniform(0, SIDE - 160, (count, 2))
+    anywhere = np.concatenate([low, low + rng.uniform(16, 160, (count, 2))], axis=1)
+    corners = np.where(astray[:, None], anywhere, true.boxes[picked] + rng.uniform(-7, 7, (count, 4)))
+    scores = np.where(astray, rng.random(count) ** 4, rng.random(count))
+    return Predictions(
+        image_ids=image_ids,
+        model_ids=np.repeat(np.arange(models, dtype=np.int32), images * boxes),
+        boxes=np.clip(corners, 0, SIDE).astype(np.float32),
+        scores=scores.astype(np.float32),
+        labels=np.where(astray, rng.integers(0, CLASSES, count), true.labels[picked]).astype(np.int32),
+        models=tuple(f"model {number}" for number in range(models)),
+        coverage=(np.arange(images),) * models,
+    )
+
+
+def seconds(work: Callable[[], object], runs: int) -> float:
+    """Returns the least time of several runs."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def use_cores(count: int) -> None:
+    """Binds all threads of this process, those of other libraries too, to the first cores."""
+    cores = sorted(ALL_CORES)[:count]
+    for thread in Path("/proc/self/task").iterdir():
+        os.sched_setaffinity(int(thread.name), cores)
+    numba.set_num_threads(count)
+
+
+def settings_for(models: int) -> WbfSettings:
+    return WbfSettings(iou_thr=0.5, weights=tuple(np.linspace(1, 2, models).tolist()))
+
+
+def sizes_of(truth: Dataset) -> dict[int, tuple[int, int]]:
+    return {image.id: (image.width, image.height) for image in truth.images}
+
+
+Lists = list[list[npt.NDArray[Any]]]
+
+
+def as_lists(value: Predictions, images: npt.NDArray[np.int64]) -> list[Lists]:
+    """What `ensemble_boxes` takes: for each image the boxes, scores and labels of each model."""
+    value = value.of_images(images)
+    rows = [
+        [np.flatnonzero((value.image_ids == image) & (value.model_ids == model)) for model in range(len(value.models))]
+        for image in images
+    ]
+    columns: tuple[npt.NDArray[Any], ...] = (value.boxes / np.float64(SIDE), value.scores, value.labels)
+    return [[[column[part] for part in parts] for column in columns] for parts in rows]
+
+
+def fuse_lists(inputs: Sequence[Lists], settings: WbfSettings) -> list[tuple[npt.NDArray[np.float64], ...]]:
+    return [
+        weighted_boxes_fusion(
+            *columns, weights=settings.weights, iou_thr=settings.iou_thr, skip_box_thr=settings.skip_box_thr
+        )
+        for columns in inputs
+    ]
+
+
+def pycocotools_map50(
+    truth: Dataset, images: npt.NDArray[np.int64], fused: Sequence[tuple[npt.NDArray[np.float64], ...]]
+) -> float:
+    """Scores at IoU 0.5 alone, all sizes, through the fastest entrance: rows of numbers."""
+    rows = [
+        np.column_stack([np.full(len(scores), image), xyxy_to_xywh(boxes * SIDE), scores, labels])
+        for image, (boxes, scores, labels) in zip(images, fused, strict=True)
+    ]
+    with redirect_stdout(io.StringIO()):
+        evaluation = evaluated(truth, images, np.concatenate(rows))
+    precision = evaluation.eval["precision"]
+    return float(precision[precision > -1].mean())
+
+
+def evaluated(truth: Dataset, images: npt.NDArray[np.int64], rows: npt.NDArray[np.float64]) -> COCOeval:
+    coco = COCO()
+    coco.dataset = truth.subset(images.tolist()).to_coco()
+    for number, annotation in enumerate(coco.dataset["annotations"], start=1):
+        annotation["id"] = number
+    coco.createIndex()
+    evaluation = COCOeval(coco, coco.loadRes(rows), "bbox")
+    evaluation.params.iouThrs, evaluation.params.maxDets = np.array([0.5]), [100]
+    evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    return evaluation
+
+
+def compare_fusion(table: Table, images: int, models: int, boxes: int, subset: int) -> None:
+    truth = draw_truth(images)
+    value, settings, sizes = draw_predictions(truth, models, boxes), settings_for(models), sizes_of(truth)
+    picked = np.sort(np.random.default_rng(2).choice(images, subset, replace=False))
+    inputs = as_lists(value, picked)
+    use_cores(1)
+    slow = seconds(lambda: fuse_lists(inputs, settings), RUNS) * images / subset
+    ready = WeightedBoxesFusion(value, sizes)
+    for cores in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+        use_cores(cores)
+        once = seconds(lambda: fuse(value, sizes, settings, "fused"), RUNS)
+        again = seconds(lambda: ready.fuse(settings, "fused"), RUNS)
+        for what, fast in (("WBF", once), ("WBF, boxes grouped before", again)):
+            add_row(table, what, cores, f"{models} x {images:,} x {boxes}", slow, fast)
+
+
+def compare_trial(table: Table, images: int, models: int, boxes: int, subset: int) -> None:
+    truth = draw_truth(images)
+    value, settings = draw_predictions(truth, models, boxes), settings_for(models)
+    picked = np.sort(np.random.default_rng(2).choice(images, subset, replace=False))
+    inputs = as_lists(value, picked)
+    fused = fuse_lists(inputs, settings)
+    slow = seconds(lambda: fuse_lists(inputs, settings), RUNS) + seconds(
+        lambda: pycocotools_map50(truth, picked, fused), 2
+    )
+    assert (
+        abs(pycocotools_map50(truth, picked, fused) - FusionObjective(value.of_images(picked), truth)(settings)) < 1e-6
+    )
+    objective = FusionObjective(value, truth)
+    for cores in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+        use_cores(cores)
+        fast = seconds(lambda: objective(settings), RUNS)
+        add_row(table, "search trial", cores, f"{models} x {images:,} x {boxes}", slow * images / subset, fast)
+
+
+def add_row(table: Table, what: str, cores: int, size: str, slow: float, fast: float) -> None:
+    table.add_row(what, str(cores), size, f"{slow:.2f}", f"{fast:.3f}", f"{slow / fast:.0f}")
+
+
+def show_growth(table: Table, sizes: Sequence[tuple[int, int]], boxes: int) -> None:
+    use_cores(1)
+    for models, images in sizes:
+        truth = draw_truth(images)
+        value, settings = draw_predictions(truth, models, boxes), settings_for(models)
+        ready = WeightedBoxesFusion(value, sizes_of(truth))
+        needed = seconds(partial(ready.fuse, settings, "fused"), RUNS)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        numbers = (f"{needed:.3f}", f"{needed / len(value) * 1e9:.0f}", f"{peak:.0f}")
+        table.add_row(str(models), f"{images:,}", f"{len(value):,}", *numbers)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--subset", type=int, default=30, help="images that ensemble_boxes and pycocotools see")
+    subset = parser.parse_args().subset
+    fuse(draw_predictions(draw_truth(1), 2, 2), {0: (SIDE, SIDE)}, WbfSettings(), "compiles")
+    growth = Table("models", "images", "boxes", "seconds", "ns a box", "peak memory so far [MiB]")
+    growth.title = "Growth on one core, 20 boxes an image and model"
+    show_growth(growth, [(4, 1000), (8, 1000), (16, 1000), (32, 1000), (64, 1000)], boxes=20)
+    show_growth(growth, [(8, 250), (8, 1000), (8, 4000), (8, 16_000)], boxes=20)
+    ratios = Table("what", "cores", "models x images x boxes", "theirs [s]", "ours [s]", "ratio")
+    ratios.title = f"Theirs on {subset} random images, multiplied up"
+    compare_fusion(ratios, images=837, models=12, boxes=60, subset=subset)
+    compare_trial(ratios, images=1000, models=26, boxes=65, subset=subset)
+    for table in (ratios, growth):
+        Console().print(table)
+
+
+if __name__ == "__main__":
+    main()
