@@ -18,10 +18,9 @@ GIB = 2**30
 def connected() -> Iterator[None]:
     """Joins the cluster of this machine (as after `ray submit`), or starts Ray here and stops it afterwards."""
     keep_private()
-    if not ray.is_initialized():
-        on_terminate = signal.getsignal(signal.SIGTERM)
-        ray.init(dashboard_host="127.0.0.1", log_to_driver=False, logging_level=logging.WARNING)
-        signal.signal(signal.SIGTERM, on_terminate)  # Ray puts its own, which ends the process at once
+    on_terminate = signal.getsignal(signal.SIGTERM)
+    ray.init(dashboard_host="127.0.0.1", log_to_driver=False, logging_level=logging.WARNING)
+    signal.signal(signal.SIGTERM, on_terminate)  # Ray puts its own, which ends the process at once
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ def test_an_error_lists_each_rule_and_at_most_about_twenty_records() -> None:
     assert lines[1] == "unknown_image (1): an annotation must be of an image in the file"
     assert lines[2] == "  annotations.json, annotation 901: image_id=5"
     assert lines[3].startswith("box_empty (100): a box must have an area; `data.repair: [drop_empty_boxes]`")
-    assert lines[-1] == "and 81 more; see validation.json"
+    assert lines[-1] == "and 81 more; see data/validation.json in the run folder"
     assert len([line for line in lines if line.startswith("  ")]) == 20
     assert "clip_boxes" not in str(caught.value)
 
