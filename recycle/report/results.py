@@ -69,12 +69,12 @@ def scores_tables(results: Results) -> Iterator[Table]:
         if part not in results.ensemble:
             continue
         table = Table(title=title, title_justify="left", header_style="bold")
-        table.add_column("", no_wrap=True)
-        for heading in ("images", *TITLES):
-            table.add_column(heading, justify="right")
+        table.add_column("")
+        for heading in TITLES:
+            table.add_column(heading, justify="right", no_wrap=True, min_width=6)
         for name, scores, is_main in _rows(results, part):
             values = [_number(getattr(scores, column)) for column in COLUMNS]
-            table.add_row(Text(name), str(scores.images), *values, style="bold" if is_main else None)
+            table.add_row(Text(name), *values, style="bold" if is_main else None)
         yield table
 
 

@@ -82,8 +82,19 @@ def test_each_part_has_a_table_of_scores() -> None:
     oof, test = map(rows_of, scores_tables(results_of()))
     assert list(oof) == ["a-fold0", "a", "b", "ensemble"]
     assert list(test) == ["a", "ensemble"]
-    assert oof["a"] == ["10", "0.5000", "0.2500", "0.1250", "-", "0.5000", "0.7500"]
-    assert oof["a-fold0"][0] == "5"
+    assert oof["a"] == ["0.5000", "0.2500", "0.1250", "-", "0.5000", "0.7500"]
+
+
+def test_scores_are_whole_on_a_narrow_terminal() -> None:
+    long = "a-model-with-a-very-long-name-indeed"
+    results = results_of()
+    results = replace(results, models={long: results.models["a"]})
+    table = next(iter(scores_tables(results)))
+    file = io.StringIO()
+    Console(file=file, width=80).print(table)
+    for score in ("0.5000", "0.2500", "0.1250", "0.7500"):
+        assert score in file.getvalue()
+    assert max(map(len, file.getvalue().splitlines())) <= 80
 
 
 def test_without_answers_there_is_no_table_of_the_test_part() -> None:
