@@ -11,7 +11,7 @@ from mmengine.registry import DefaultScope
 
 from recycle.models import openmmlab, yolo  # noqa: F401 - registers YOLOv5
 from recycle.models.checkpoints import load_matching_weights, use_safe_loader
-from recycle.models.pretrained import is_path
+from recycle.models.prerequisites import is_path
 from recycle.recipe import CascadeRCNN, Model
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from recycle.errors import RecipeError
 from recycle.models.backbones import PACKAGED_BACKBONE, TimmFeatures, pixel_mean_std
+from recycle.models.prerequisites import MISSING_ULTRALYTICS
 
 if TYPE_CHECKING:
     from mmdet.structures import DetDataSample
@@ -179,10 +180,7 @@ def _ultralytics_network(size: str, num_classes: int) -> Any:  # noqa: ANN401 - 
         from ultralytics.cfg import get_cfg  # noqa: PLC0415 - an extra
         from ultralytics.nn.tasks import DetectionModel, yaml_model_load  # noqa: PLC0415
     except ImportError as error:
-        raise RecipeError(
-            "The family yolov5 needs ultralytics, which is licensed under AGPL-3.0 and not installed by default: "
-            "uv pip install 'recycle[yolo]'"
-        ) from error
+        raise RecipeError(MISSING_ULTRALYTICS) from error
     network = DetectionModel(yaml_model_load(f"yolov5{size}.yaml") | {"nc": num_classes}, verbose=False)
     network.args = get_cfg()
     network.model[-1].dynamic = True  # anchors cached on one device or in one precision would outlive a change

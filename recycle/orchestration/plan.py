@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from recycle.models.pretrained import is_path, require_weights
+from recycle.models.prerequisites import is_path, require_libraries, require_weights
 from recycle.paths import RunPaths
 from recycle.recipe import MEMBER_SEPARATOR, Model, Recipe
 from recycle.training.member import MemberPlan
@@ -35,11 +35,13 @@ def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_ind
         round_index: The round.
 
     Raises:
+        RecipeError: If a library of a model's family is not installed.
         WeightsError: If a model's pretrained weights cannot be had.
     """
     versions = _versions()
     plans = []
     for model in map(_with_absolute_path, recipe.models):
+        require_libraries(model)
         weights = require_weights(model)
         shared: dict[str, object] = {
             "data": data_digest,

@@ -81,7 +81,7 @@ def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) 
     for rule, count in prepared.warnings.items():
         console.print(f"  {rule}: {count} (see {paths.validation_table})")
     for name, groups in prepared.folds.rare_classes.items():
-        console.print(f"  {name}: in {groups} image groups only, which cannot be in every fold")
+        console.print(f"  {name}: too rare to be in every fold (groups of images that show it: {groups})")
 
 
 def _train(

@@ -1,4 +1,5 @@
 import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -6,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from recycle.errors import WeightsError
+from recycle.errors import RecipeError, WeightsError
 from recycle.orchestration.plan import digest, plan_members
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
@@ -148,3 +149,9 @@ def test_a_given_file_that_is_missing_is_refused(tmp_path: Path) -> None:
 def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
     assert digest({"a": 1}) != digest({"a": "1"})
+
+
+def test_a_family_whose_library_is_not_installed_is_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ultralytics", None)  # to Python's import system it is then not there
+    with pytest.raises(RecipeError, match=r"^yolov5: .*AGPL-3.0.* uv pip install 'recycle\[yolo\]'$"):
+        plans_of(recipe_with())

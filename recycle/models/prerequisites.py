@@ -1,8 +1,25 @@
-"""Whether the pretrained weights of a model are there, asked before anything trains."""
+"""What a model needs that may be missing, asked before anything trains."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from recycle.recipe import CascadeRCNN, Model
+from recycle.errors import RecipeError
+from recycle.recipe import CascadeRCNN, Model, YOLOv5
+
+MISSING_ULTRALYTICS = (
+    "The family yolov5 needs ultralytics, which is licensed under AGPL-3.0 and not installed by default: "
+    "uv pip install 'recycle[yolo]'"
+)
+
+
+def require_libraries(settings: Model) -> None:
+    """Makes sure that the libraries of a model's family are installed.
+
+    Raises:
+        RecipeError: If one is missing; says how to install it.
+    """
+    if isinstance(settings, YOLOv5) and find_spec("ultralytics") is None:
+        raise RecipeError(f"{settings.name}: {MISSING_ULTRALYTICS}")
 
 
 def require_weights(settings: Model) -> Path | None:
