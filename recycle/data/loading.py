@@ -58,15 +58,15 @@ def seed_everything(key: Sequence[int]) -> None:
 
 def _samples(dataset: Dataset) -> list[dict[str, Any]]:
     annotations = dataset.annotations_by_image()
-    labels = {category.id: label for label, category in enumerate(dataset.categories)}
-    return [_sample(dataset, image, annotations.get(image.id, ()), labels) for image in dataset.images]
+    labels = dataset.label_of
+    return [_sample(dataset, image, annotations[image.id], labels) for image in dataset.images]
 
 
 def _sample(
     dataset: Dataset, image: Image, annotations: Sequence[Annotation], labels: dict[int, int]
 ) -> dict[str, Any]:
     return {
-        "img_path": str(dataset.folder / image.file_name),
+        "img_path": str(dataset.path_of(image)),
         "img_id": image.id,
         "width": image.width,
         "height": image.height,

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from recycle.data.coco import Dataset
 from recycle.data.loading import DetectionImages
 from recycle.data.transforms import inference_pipeline
+from recycle.predictions.boxes import clip_xyxy
 from recycle.predictions.values import Predictions
 
 SHORTEST_SIDE = 1e-3
@@ -48,8 +49,8 @@ def to_predictions(samples: Sequence[Any], dataset: Dataset, name: str) -> Predi
         return Predictions.empty((name,), (coverage,))
     sizes = {image.id: (image.width, image.height) for image in dataset.images}
     counts = [len(sample.pred_instances.scores) for sample in samples]
-    limits = np.array([sizes[sample.img_id] * 2 for sample in samples], dtype=np.float32).repeat(counts, axis=0)
-    boxes = np.clip(_column(samples, "bboxes").reshape(-1, 4).astype(np.float32), 0, limits)
+    width, height = np.array([sizes[sample.img_id] for sample in samples]).repeat(counts, axis=0).T
+    boxes = clip_xyxy(_column(samples, "bboxes").reshape(-1, 4).astype(np.float32), width, height)
     keep = (boxes[:, 2:] - boxes[:, :2] > SHORTEST_SIDE).all(axis=1)
     image_ids = np.array([sample.img_id for sample in samples], dtype=np.int64).repeat(counts)
     return Predictions(

@@ -48,5 +48,5 @@ def _forget_other_training(plan: MemberPlan) -> None:
     if key.is_file() and key.read_text() == plan.key:
         return
     shutil.rmtree(plan.work_dir, ignore_errors=True)
-    plan.work_dir.mkdir(parents=True)
+    plan.work_dir.mkdir(parents=True, exist_ok=True)
     key.write_text(plan.key)
