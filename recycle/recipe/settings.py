@@ -1,0 +1,14 @@
+"""What all parts of a recipe share."""
+
+from pydantic import BaseModel, ConfigDict
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+"""Names become parts of file names."""
+
+MEMBER_SEPARATOR = "-fold"
+
+
+class Settings(BaseModel):
+    """A part of a recipe: unknown keys are refused, and nothing changes after validation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
