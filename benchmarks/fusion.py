@@ -26,8 +26,12 @@ from rich.console import Console
 from rich.table import Table
 
 from recycle.data.coco import Annotation, Category, Dataset, Image
+from recycle.data.folds import Folds
+from recycle.fusion.methods import FusionSettings
 from recycle.fusion.objective import FusionObjective
-from recycle.fusion.wbf import WbfSettings, WeightedBoxesFusion, fuse
+from recycle.fusion.settings import EnsembleSettings
+from recycle.fusion.wbf import WbfSettings, fuse, fuse_grouped
+from recycle.fusion.wbf_columns import group
 from recycle.predictions.boxes import xyxy_to_xywh
 from recycle.predictions.values import Predictions
 
@@ -105,8 +109,12 @@ def use_cores(count: int) -> None:
     numba.set_num_threads(count)
 
 
-def settings_for(models: int) -> WbfSettings:
-    return WbfSettings(iou_thr=0.5, weights=tuple(np.linspace(1, 2, models).tolist()))
+def settings_for(models: int) -> FusionSettings:
+    return FusionSettings(iou_thr=0.5, weights=tuple(np.linspace(1, 2, models).tolist()))
+
+
+def folds_for(truth: Dataset) -> Folds:
+    return Folds(5, {image.file_name: image.id % 5 for image in truth.images}, class_counts={}, rare_classes={})
 
 
 def sizes_of(truth: Dataset) -> dict[int, tuple[int, int]]:
@@ -171,11 +179,11 @@ def compare_fusion(table: Table, images: int, models: int, boxes: int, subset: i
     inputs = as_lists(value, picked)
     use_cores(1)
     slow = seconds(lambda: fuse_lists(inputs, settings), RUNS) * images / subset
-    ready = WeightedBoxesFusion(value, sizes)
+    ready = group(value, sizes)
     for cores in range(1, numba.config.NUMBA_NUM_THREADS + 1):
         use_cores(cores)
         once = seconds(lambda: fuse(value, sizes, settings, "fused"), RUNS)
-        again = seconds(lambda: ready.fuse(settings, "fused"), RUNS)
+        again = seconds(lambda: fuse_grouped(ready, settings, "fused"), RUNS)
         for what, fast in (("WBF", once), ("WBF, boxes grouped before", again)):
             add_row(table, what, cores, f"{models} x {images:,} x {boxes}", slow, fast)
 
@@ -189,13 +197,12 @@ def compare_trial(table: Table, images: int, models: int, boxes: int, subset: in
     slow = seconds(lambda: fuse_lists(inputs, settings), RUNS) + seconds(
         lambda: pycocotools_map50(truth, picked, fused), 2
     )
-    assert (
-        abs(pycocotools_map50(truth, picked, fused) - FusionObjective(value.of_images(picked), truth)(settings)) < 1e-6
-    )
-    objective = FusionObjective(value, truth)
+    objective = FusionObjective(value, truth, folds_for(truth))
+    ours = objective.on(picked)(EnsembleSettings(settings))
+    assert abs(pycocotools_map50(truth, picked, fused) - ours) < 1e-6
     for cores in range(1, numba.config.NUMBA_NUM_THREADS + 1):
         use_cores(cores)
-        fast = seconds(lambda: objective(settings), RUNS)
+        fast = seconds(lambda: objective(EnsembleSettings(settings)), RUNS)
         add_row(table, "search trial", cores, f"{models} x {images:,} x {boxes}", slow * images / subset, fast)
 
 
@@ -208,8 +215,8 @@ def show_growth(table: Table, sizes: Sequence[tuple[int, int]], boxes: int) -> N
     for models, images in sizes:
         truth = draw_truth(images)
         value, settings = draw_predictions(truth, models, boxes), settings_for(models)
-        ready = WeightedBoxesFusion(value, sizes_of(truth))
-        needed = seconds(partial(ready.fuse, settings, "fused"), RUNS)
+        ready = group(value, sizes_of(truth))
+        needed = seconds(partial(fuse_grouped, ready, settings, "fused"), RUNS)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         numbers = (f"{needed:.3f}", f"{needed / len(value) * 1e9:.0f}", f"{peak:.0f}")
         table.add_row(str(models), f"{images:,}", f"{len(value):,}", *numbers)

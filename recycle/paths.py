@@ -73,6 +73,11 @@ class RunPaths:
         """Which data the run was begun with."""
         return self.root / "data" / "origin.json"
 
+    @property
+    def prepared(self) -> Path:
+        """What else is known of the prepared data."""
+        return self.root / "data" / "prepared.json"
+
     def member(self, round_index: int, name: str) -> Path:
         """Checkpoints and logs of one member."""
         return self.root / f"round{round_index}" / "members" / name
@@ -90,6 +95,16 @@ class RunPaths:
     def timing(self) -> Path:
         """When and where what ran."""
         return self.root / "timing.json"
+
+    @property
+    def fusion_journal(self) -> Path:
+        """Optuna's journal of the searches of fusion settings."""
+        return self.root / "fusion.journal"
+
+    @property
+    def fusion_study(self) -> Path:
+        """How the ensemble was found, what it is worth, and what each model does for it."""
+        return self.root / "fusion.json"
 
     @property
     def submission(self) -> Path:

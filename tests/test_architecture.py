@@ -28,6 +28,7 @@ LAYERS = (
         "recycle.files",
         "recycle.errors",
         "recycle.environment",
+        "recycle.compilation",
     ),
 )
 """From the top down; a module imports from its own layer or a lower one."""

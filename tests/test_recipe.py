@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from recycle.recipe import CascadeRCNN, Colour, Data, Optimizer, Recipe, Resize, Resources, YOLOv5
+from recycle.recipe import CascadeRCNN, Colour, Data, Fusion, Optimizer, Recipe, Resize, Resources, YOLOv5
 from tests.recipes import example_content, example_recipe
 
 CASCADE = {"name": "a", "family": "cascade_rcnn", "image_size": 64, "epochs": 1, "batch_size": 1}
@@ -22,6 +22,11 @@ YOLO = {**CASCADE, "family": "yolov5", "size": "tiny"}
         (lambda: Data.model_validate({"repair": ["mend"]}), "drop_empty_boxes"),
         (lambda: Resize(type="resize", min_factor=2, max_factor=1), "must not exceed max_factor, but got 2.0 and 1.0"),
         (lambda: Colour(type="colour", contrast=1), "less than 1"),
+        (lambda: Fusion(trials=1), "greater than or equal to 2"),
+        (lambda: Fusion.model_validate({"metric": "map60"}), "'map50', 'map' or 'map75'"),
+        (lambda: Fusion(methods=()), "at least 1 item"),
+        (lambda: Fusion(methods=("nms",)), "methods must include 'wbf', but got 'nms'"),
+        (lambda: Fusion(methods=("wbf", "nms", "nms")), "must be different, but 'nms' is repeated"),
         (lambda: Optimizer(lr=0), "greater than 0"),
         (lambda: Optimizer(lr=float("inf")), "finite"),
         (lambda: Optimizer(weight_decay=float("nan")), "finite"),

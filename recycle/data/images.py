@@ -14,12 +14,23 @@ from recycle.errors import DataError
 Frame = Literal["stored", "displayed"]
 """Pixels as the file holds them, or turned as its EXIF orientation says, which is how viewers show them."""
 
+Reduction = Literal[1, 2, 4, 8]
+"""What a JPEG decoder divides both sides by, rounding up, while it decodes."""
+
 OPENCV_FORMATS = ("JPEG", "MPO", "PNG", "BMP", "WEBP")
 OPENCV_MODES = ("L", "RGB", "RGBA")
 """OpenCV is nearly twice as fast as Pillow but reads palettes, CMYK and 16 bits differently or not at all."""
 
+REDUCED_FORMATS = ("JPEG", "MPO")
+REDUCED_READING = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 
-def read_image(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
+
+def read_image(path: Path, width: int, height: int, reduction: Reduction = 1) -> npt.NDArray[np.uint8]:
     """Reads an image as BGR pixels of the recorded size.
 
     Where the recorded size fits only the pixels as stored they are returned so, else turned as the EXIF
@@ -29,9 +40,11 @@ def read_image(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
         path: The image file, in any format that Pillow reads.
         width: Recorded width in pixels.
         height: Recorded height in pixels.
+        reduction: What to divide the size by where that makes decoding faster, as it does for most JPEG files;
+            others come whole.
 
     Returns:
-        Shape (height, width, 3), BGR.
+        Shape (height, width, 3), BGR, or reduced.
 
     Raises:
         DataError: The file is missing or unreadable, or has another size.
@@ -41,7 +54,7 @@ def read_image(path: Path, width: int, height: int) -> npt.NDArray[np.uint8]:
             orientation = orientation_of(image)
             frame = frame_of(image.size, orientation, (width, height))
             if frame is not None:
-                pixels = _pixels(path, image)
+                pixels = _pixels(path, image, reduction)
     except Exception as error:  # decoders raise almost anything
         raise DataError(f"{path}: the image cannot be read: {error}") from None
     if frame is None:
@@ -100,9 +113,10 @@ def to_rgb(image: PIL.Image.Image) -> PIL.Image.Image:
     return image.convert("RGB")
 
 
-def _pixels(path: Path, image: PIL.Image.Image) -> npt.NDArray[np.uint8]:
+def _pixels(path: Path, image: PIL.Image.Image, reduction: Reduction) -> npt.NDArray[np.uint8]:
     if image.format in OPENCV_FORMATS and image.mode in OPENCV_MODES:
-        read = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-        if read is not None and read.shape[1::-1] == image.size:
+        divisor = reduction if image.format in REDUCED_FORMATS else 1
+        read = cv2.imdecode(np.fromfile(path, np.uint8), REDUCED_READING[divisor] | cv2.IMREAD_IGNORE_ORIENTATION)
+        if read is not None and read.shape[1::-1] == tuple(-(-side // divisor) for side in image.size):
             return np.asarray(read, dtype=np.uint8)
     return np.ascontiguousarray(np.asarray(to_rgb(image))[:, :, ::-1])

@@ -4,14 +4,15 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from recycle.data.coco import Dataset, write_coco
+from recycle.data.coco import Dataset, read_coco, write_coco
 from recycle.data.findings import Findings, ValidationReport
-from recycle.data.folds import Folds, make_folds, split_test, write_folds
-from recycle.data.json_files import write_json
+from recycle.data.folds import Folds, make_folds, read_folds, split_test, write_folds
+from recycle.data.json_files import read_json, write_json
 from recycle.data.near_duplicates import group_near_duplicates
 from recycle.data.synthetic import write_synthetic
 from recycle.data.validation import LoadedDataset, load_dataset
@@ -34,6 +35,7 @@ class PreparedData:
         folds: Which training image is in which fold.
         has_answers: Whether the test images have annotations to score against.
         warnings: How often each rule was broken and, where the recipe says so, mended.
+        groups: Near-duplicate group of each training image, in their order, shape (images,).
         digest: Digest of all image files, annotations and folds.
     """
 
@@ -42,6 +44,7 @@ class PreparedData:
     folds: Folds
     has_answers: bool
     warnings: Mapping[str, int]
+    groups: npt.NDArray[np.int64]
     digest: str
 
 
@@ -82,15 +85,48 @@ def prepare_data(settings: Data, seed: int, folder: Path, paths: RunPaths) -> Pr
         folds=folds,
         has_answers=bool(test.annotations),
         warnings=report.counts(),
+        groups=groups,
         digest=_digest(parts, train, test, folds),
     )
 
 
 def write_prepared(prepared: PreparedData, paths: RunPaths) -> None:
-    """Writes both parts, after repairs, and the folds to the run folder."""
+    """Writes both parts, after repairs, the folds and the rest to the run folder."""
     write_coco(prepared.train, paths.train)
     write_coco(prepared.test, paths.test)
     write_folds(prepared.folds, paths.folds)
+    rest = {
+        "has_answers": prepared.has_answers,
+        "warnings": dict(prepared.warnings),
+        "groups": prepared.groups.tolist(),
+        "digest": prepared.digest,
+    }
+    write_json(rest, paths.prepared)
+
+
+def read_prepared(folder: Path, paths: RunPaths) -> PreparedData:
+    """Reads what `write_prepared` wrote.
+
+    Args:
+        folder: Where the images lie.
+        paths: The run folder.
+
+    Raises:
+        DataError: If a file is missing or damaged.
+    """
+    rest: Any = read_json(paths.prepared)
+    try:
+        return PreparedData(
+            train=read_coco(paths.train, folder),
+            test=read_coco(paths.test, folder),
+            folds=read_folds(paths.folds),
+            has_answers=rest["has_answers"],
+            warnings=rest["warnings"],
+            groups=np.array(rest["groups"], np.int64),
+            digest=rest["digest"],
+        )
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{paths.prepared}: not a record of prepared data: {error!r}") from None
 
 
 def _report(parts: Sequence[LoadedDataset]) -> ValidationReport:

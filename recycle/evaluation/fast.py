@@ -1,4 +1,6 @@
-"""The one number that searches climb, as fast as it can be had: mAP50 by hotcoco, equal to pycocotools'."""
+"""The one number that searches climb, as fast as it can be had: mAP by hotcoco, equal to pycocotools'."""
+
+from collections.abc import Mapping
 
 import hotcoco
 import numpy as np
@@ -9,22 +11,32 @@ from recycle.errors import DataError
 from recycle.evaluation.columns import prediction_boxes, truth_columns
 from recycle.evaluation.detection import MAX_DETECTIONS
 from recycle.predictions.values import Predictions
+from recycle.recipe.fusion import Metric
+
+IOU_THRESHOLDS: Mapping[Metric, tuple[float, ...]] = {
+    "map50": (0.5,),
+    "map": tuple(np.linspace(0.5, 0.95, 10).tolist()),
+    "map75": (0.75,),
+}
+"""A metric is the mean average precision over these."""
 
 
-class Map50Scorer:
-    """Mean average precision at IoU 0.50 of many predictions on the same images.
+class MapScorer:
+    """Mean average precision of many predictions on the same images.
 
     Args:
         truth: The data set, which may hold further images; crowd annotations are ignored as COCO does.
         image_ids: Shape (n,), the images to score on.
+        metric: At which IoU.
 
     Raises:
         DataError: If an image is not in the data set.
     """
 
-    def __init__(self, truth: Dataset, image_ids: npt.NDArray[np.int64]) -> None:
+    def __init__(self, truth: Dataset, image_ids: npt.NDArray[np.int64], metric: Metric = "map50") -> None:
         self._image_ids = np.unique(image_ids)
         self._class_count = len(truth.categories)
+        self._iou_thrs = list(IOU_THRESHOLDS[metric])
         columns = truth_columns(truth, self._image_ids)
         self._truth = hotcoco.COCO.from_arrays(
             [{"id": position} for position in range(len(self._image_ids))],
@@ -37,7 +49,7 @@ class Map50Scorer:
         )
 
     def score(self, predictions: Predictions) -> float:
-        """Returns mAP50 from 0 to 1, and 0 where there is no truth at all.
+        """Returns the metric from 0 to 1, and 0 where there is no truth at all.
 
         Args:
             predictions: Boxes of exactly one model that covers exactly the scorer's images.
@@ -54,7 +66,7 @@ class Map50Scorer:
         positions = self._positions(predictions.image_ids)
         rows = np.column_stack([positions, boxes, predictions.scores, predictions.labels])
         evaluation = hotcoco.COCOeval(self._truth, self._truth.load_res(rows), "bbox")
-        evaluation.params.iouThrs = [0.5]
+        evaluation.params.iouThrs = self._iou_thrs
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
         evaluation.params.maxDets = [MAX_DETECTIONS]
         evaluation.evaluate()

@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recycle.data.coco import Dataset
-from recycle.fusion.tuning import DEFAULTS, TunedFusion, tune_wbf
-from recycle.fusion.wbf import fuse
+from recycle.data.folds import Folds
+from recycle.fusion.calibration import Calibrator, calibrated, calibrated_out_of_fold, fit_calibrators
+from recycle.fusion.methods import fuse_by
+from recycle.fusion.settings import DEFAULTS, EnsembleSettings
 from recycle.predictions.values import Predictions, concatenate
 
 ENSEMBLE = "ensemble"
@@ -22,13 +24,13 @@ class MemberPredictions:
     Attributes:
         member: The member's name.
         model: The model's name.
-        oof: Predictions of the fold that it never saw.
+        oof: Predictions of the fold that it never saw; None of a member that was trained on all folds.
         test: Predictions of the test images.
     """
 
     member: str
     model: str
-    oof: Predictions
+    oof: Predictions | None
     test: Predictions
 
 
@@ -37,41 +39,82 @@ class Ensemble:
     """Fused predictions, and those of the models that they were fused from.
 
     Attributes:
-        fusion: The settings and how they were found.
+        settings: How the models were fused; a model of weight 0 has no part in `oof` and `test`.
+        calibrators: For each model what its scores on new images go through before they are fused.
         model_oof: Pooled out-of-fold predictions of all models.
         model_test: Test predictions of all models, each fused from its members.
-        oof: Out-of-fold predictions of the ensemble.
-        test: Test predictions of the ensemble.
+        oof: Out-of-fold predictions of the ensemble, of all images that any model covers.
+        test: Test predictions of the ensemble, likewise.
     """
 
-    fusion: TunedFusion
+    settings: EnsembleSettings
+    calibrators: Mapping[str, Calibrator]
     model_oof: Predictions
     model_test: Predictions
     oof: Predictions
     test: Predictions
 
 
-def build_ensemble(
-    members: Sequence[MemberPredictions], train: Dataset, test: Dataset, *, trials: int, seed: int
-) -> Ensemble:
-    """Tunes the fusion of models on out-of-fold predictions and fuses both parts with the settings found.
+def pool_out_of_fold(members: Sequence[MemberPredictions]) -> Predictions:
+    """Returns the out-of-fold predictions of all models, each pooled over its members.
 
     Args:
-        members: Predictions of all finished members.
+        members: Members; those trained on all folds have none to give, and a model that has no others is left out.
+
+    Raises:
+        DataError: If no member has out-of-fold predictions, or two of one model have some of the same image.
+    """
+    return concatenate([member.oof for member in members if member.oof is not None])
+
+
+def fuse_members(members: Sequence[MemberPredictions], models: Sequence[str], test: Dataset) -> Predictions:
+    """Returns the test predictions of models, each fused from all its members by weighted boxes fusion's defaults.
+
+    Args:
+        members: Members of these and perhaps other models.
+        models: Those that have out-of-fold predictions: the others could not be weighed.
+        test: The test images; annotations are not looked at.
+
+    Raises:
+        DataError: If a model has no member, or a box leaves its image.
+    """
+    return concatenate([_fuse_members(members, model, _sizes(test)) for model in models])
+
+
+def fuse_ensemble(
+    model_oof: Predictions,
+    model_test: Predictions,
+    train: Dataset,
+    test: Dataset,
+    folds: Folds,
+    settings: EnsembleSettings,
+) -> Ensemble:
+    """Calibrates and fuses the models' predictions of both parts.
+
+    Out-of-fold scores are calibrated by the other folds' images, test scores by all training images.
+
+    Args:
+        model_oof: Pooled out-of-fold predictions.
+        model_test: Test predictions of the same models in the same order.
         train: The training images with their annotations.
         test: The test images; annotations are not looked at.
-        trials: Settings to try.
-        seed: Seed of the search.
+        folds: The fold of each training image.
+        settings: How to calibrate and fuse.
+
+    Raises:
+        RecipeError: If the settings do not fit the models.
+        DataError: If a covered image is not in its data set, or a box leaves its image.
     """
-    model_oof = concatenate([member.oof for member in members])
-    model_test = concatenate([_fuse_members(members, model, _sizes(test)) for model in model_oof.models])
-    fusion = tune_wbf(model_oof, train, trials, seed)
+    assert model_oof.models == model_test.models
+    calibrators = fit_calibrators(model_oof, train, settings.calibration)
+    oof = calibrated_out_of_fold(model_oof, train, folds, settings.calibration)
     return Ensemble(
-        fusion=fusion,
+        settings=settings,
+        calibrators=calibrators,
         model_oof=model_oof,
         model_test=model_test,
-        oof=fuse(model_oof, _sizes(train), fusion.settings, ENSEMBLE),
-        test=fuse(model_test, _sizes(test), fusion.settings, ENSEMBLE),
+        oof=fuse_by(oof, _sizes(train), settings.fusion, ENSEMBLE),
+        test=fuse_by(calibrated(model_test, calibrators), _sizes(test), settings.fusion, ENSEMBLE),
     )
 
 
@@ -79,7 +122,7 @@ def _fuse_members(
     members: Sequence[MemberPredictions], model: str, sizes: Mapping[int, tuple[int, int]]
 ) -> Predictions:
     own = [member.test.renamed(member.member) for member in members if member.model == model]
-    return fuse(concatenate(own), sizes, DEFAULTS, model)
+    return fuse_by(concatenate(own), sizes, DEFAULTS.fusion, model)
 
 
 def _sizes(dataset: Dataset) -> dict[int, tuple[int, int]]:

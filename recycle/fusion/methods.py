@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 from ensemble_boxes import nms, non_maximum_weighted, soft_nms
 
-from recycle.errors import DataError, RecipeError
-from recycle.fusion.wbf import WbfSettings, check_weights, fuse
-from recycle.fusion.wbf_columns import covered_frame, fused_predictions, grouped_columns
+from recycle.errors import RecipeError
+from recycle.fusion.wbf import WbfSettings, chosen_columns, fuse_grouped
+from recycle.fusion.wbf_columns import Grouped, group, ungroup
 from recycle.fusion.wbf_kernel import Columns, Fused
 from recycle.predictions.values import Predictions
+from recycle.recipe.fusion import Method
 
-Method = Literal["wbf", "nms", "soft_nms", "nmw"]
+__all__ = ["FusionSettings", "Method", "fuse_by", "fuse_grouped_by"]
+
 _ONLY_WBF = ("conf_type", "allows_overflow", "class_weights")
 
 
@@ -60,20 +62,24 @@ def fuse_by(
         name: What the fused model is called.
 
     Returns:
-        As `recycle.fusion.wbf.fuse` returns.
+        As `recycle.fusion.wbf.fuse_grouped` returns.
 
     Raises:
         RecipeError: If there are weights, but not one for each model.
         DataError: If there is no model, a covered image has no size, or a box leaves its image.
     """
+    return fuse_grouped_by(group(predictions, sizes), settings, name)
+
+
+def fuse_grouped_by(grouped: Grouped, settings: FusionSettings, name: str) -> Predictions:
+    """Does as `fuse_by` with predictions that were made ready before.
+
+    Raises:
+        RecipeError: If there are weights, but not one for each model.
+    """
     if settings.method == "wbf":
-        return fuse(predictions, sizes, settings, name)
-    if not predictions.models:
-        raise DataError("Predictions to fuse must be of at least one model, but got none.")
-    check_weights(settings, len(predictions.models))
-    frame = covered_frame(predictions, sizes)
-    labels, columns = grouped_columns(predictions, frame)
-    return fused_predictions(_fuse_images(columns, settings), columns, labels, frame, name)
+        return fuse_grouped(grouped, settings, name)
+    return ungroup(_fuse_images(chosen_columns(grouped, settings), settings), grouped, name)
 
 
 def _fuse_images(columns: Columns, settings: FusionSettings) -> Fused:
@@ -94,7 +100,8 @@ def _fuse_image(columns: Columns, image: int, settings: FusionSettings) -> tuple
     ends = columns.group_rows[groups.start : groups.stop + 1]
     rows = np.arange(ends[0], ends[-1])
     labels = np.repeat(columns.labels[groups], np.diff(ends))
-    kept = (columns.scores[rows] >= settings.skip_box_thr) & (columns.scores[rows] > 0)
+    scores, takes_part = columns.scores[rows], columns.covers[image, columns.models[rows]]
+    kept = (scores >= settings.skip_box_thr) & (scores > 0) & takes_part
     rows, labels = rows[kept], labels[kept]
     if not rows.size:
         return np.empty((0, 4)), np.empty(0), np.empty(0, np.int64)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from recycle.fusion.compilation import compiled
+from recycle.compilation import compiled
 
 
 @compiled()

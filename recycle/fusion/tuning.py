@@ -1,96 +1,83 @@
-"""The fusion thresholds that score best on out-of-fold predictions, found by a small Optuna study."""
+"""The settings of an ensemble that score best, found by an Optuna study in this process."""
 
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
 
-from recycle.data.coco import Dataset
 from recycle.errors import RecipeError
 from recycle.fusion.objective import FusionObjective
-from recycle.fusion.wbf import WbfSettings
-from recycle.predictions.values import Predictions
+from recycle.fusion.settings import EnsembleSettings, parameters_of, settings_of
 
-IOU_THR_RANGE = (0.3, 0.8)
-SKIP_BOX_THR_RANGE = (1e-4, 0.2)
-WEIGHT_RANGE = (1, 4)
-"""Whole numbers: only their ratios matter, and finer ones are lost in the noise."""
-
-DEFAULTS = WbfSettings()
-HAND_TUNED = WbfSettings(iou_thr=0.4, skip_box_thr=0.01)
-"""What a team found by hand for 26 detectors of waste."""
+Space = Callable[[optuna.Trial], Mapping[str, Any]]
+"""Suggests through the trial and returns what there is no choice of."""
 
 
 @dataclass(frozen=True)
 class FusionTrial:
-    """One setting that was tried, and mAP50 of the fused predictions with it."""
+    """Settings that were tried, and their score."""
 
-    settings: WbfSettings
-    map50: float
+    settings: EnsembleSettings
+    score: float
 
 
 @dataclass(frozen=True)
 class TunedFusion:
-    """The best setting found, its mAP50, and every trial in order; the first is that of the defaults."""
+    """The best settings found, their score, and every trial in order; those to start from come first."""
 
-    settings: WbfSettings
-    map50: float
+    settings: EnsembleSettings
+    score: float
     trials: tuple[FusionTrial, ...]
 
 
-def tune_wbf(oof: Predictions, truth: Dataset, trials: int, seed: int) -> TunedFusion:
-    """Searches the thresholds of weighted boxes fusion and the models' weights with Optuna's TPE sampler.
-
-    The defaults are tried first, so the result scores no less than they do, and is they on a tie. Images count that
-    any model covers.
+def tune(
+    objective: FusionObjective,
+    space: Space,
+    start: Sequence[EnsembleSettings],
+    trials: int,
+    seed: int,
+    time_budget_s: float | None = None,
+) -> TunedFusion:
+    """Searches with Optuna's TPE sampler; what comes first wins a tie, so the result is never below the start's best.
 
     Args:
-        oof: Out-of-fold predictions of all models that will be fused.
-        truth: The data set, which may hold further images.
+        objective: What scores.
+        space: The parameters of `recycle.fusion.settings.settings_of`, see `search_spaces.fusion.space`.
+        start: Settings of the space that are tried first, as far as trials reach.
         trials: How many settings are tried, at least 1.
         seed: Of the sampler; equal seeds give equal results.
+        time_budget_s: Ends the search earlier after so many seconds, but not before its first trial.
 
     Raises:
-        RecipeError: If there is less than one trial.
-        DataError: If predictions and truth do not fit, see `FusionObjective`.
+        RecipeError: If there is less than one trial, or settings to start from are outside the space.
+        DataError: If a label is not that of a class.
     """
     if trials < 1:
         raise RecipeError(f"trials must be at least 1, but got trials={trials}.")
-    map50_of = FusionObjective(oof, truth)
     tried: list[FusionTrial] = []
 
-    def objective(trial: optuna.Trial) -> float:
-        settings = _suggest(trial, oof.models)
-        map50 = map50_of(settings)
-        tried.append(FusionTrial(settings, map50))
-        return map50
+    def scored(trial: optuna.Trial) -> float:
+        constants = space(trial)
+        settings = settings_of({**trial.params, **constants}, objective.models)
+        tried.append(FusionTrial(settings, objective(settings)))
+        return tried[-1].score
 
     with _quiet_optuna():
-        _study(oof.models, seed).optimize(objective, n_trials=trials)
-    best = max(tried, key=lambda one: one.map50)
-    return TunedFusion(best.settings, best.map50, tuple(tried))
+        study = optuna.create_study(direction="maximize", sampler=_sampler(seed))
+        for settings in dict.fromkeys(start):
+            study.enqueue_trial(parameters_of(settings, objective.models))
+        study.optimize(scored, n_trials=trials, timeout=time_budget_s)
+    best = max(tried, key=lambda one: one.score)
+    return TunedFusion(best.settings, best.score, tuple(tried))
 
 
-def _suggest(trial: optuna.Trial, models: Sequence[str]) -> WbfSettings:
-    weights = tuple(float(trial.suggest_int(_weight_of(model), *WEIGHT_RANGE)) for model in models)
-    return WbfSettings(
-        iou_thr=trial.suggest_float("iou_thr", *IOU_THR_RANGE),
-        skip_box_thr=trial.suggest_float("skip_box_thr", *SKIP_BOX_THR_RANGE, log=True),
-        weights=() if len(set(weights)) == 1 else weights,
-    )
-
-
-def _study(models: Sequence[str], seed: int) -> optuna.Study:
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-    equal = {_weight_of(model): WEIGHT_RANGE[0] for model in models}
-    for settings in (DEFAULTS, HAND_TUNED):
-        study.enqueue_trial({**equal, "iou_thr": settings.iou_thr, "skip_box_thr": settings.skip_box_thr})
-    return study
-
-
-def _weight_of(model: str) -> str:
-    return f"weight {model}"
+def _sampler(seed: int) -> optuna.samplers.TPESampler:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(multivariate=True, group=True, seed=seed)
 
 
 @contextmanager

@@ -1,16 +1,16 @@
 """Weighted boxes fusion (Solovyev et al., https://arxiv.org/abs/1910.13302) over whole data sets."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from recycle.errors import DataError, RecipeError
-from recycle.fusion.wbf_columns import covered_frame, fused_predictions, grouped_columns
-from recycle.fusion.wbf_kernel import Rules, fuse_images
+from recycle.errors import RecipeError
+from recycle.fusion.wbf_columns import Grouped, group, ungroup
+from recycle.fusion.wbf_kernel import Columns, Rules, fuse_images
 from recycle.predictions.values import Predictions
 
 ConfidenceType = Literal["avg", "max", "box_and_model_avg", "absent_model_aware_avg"]
@@ -23,7 +23,8 @@ class WbfSettings:
     Attributes:
         iou_thr: Boxes of one class that overlap by more than this become one, from 0 to 1.
         skip_box_thr: Boxes that score less are left out, from 0 to 1.
-        weights: One positive weight for each model, in the order of `Predictions.models`; empty means equal ones.
+        weights: One weight for each model, in the order of `Predictions.models`; empty means equal ones. A model of
+            weight 0 is left out, as if it had predicted nothing anywhere; at least one weight is above 0.
         conf_type: How a fused box is scored, see `ensemble_boxes.weighted_boxes_fusion`.
         allows_overflow: Whether "avg" counts more boxes in one than there are models, which raises its score.
         class_weights: For each model one positive factor for each class, by which its weight there is multiplied;
@@ -45,9 +46,10 @@ class WbfSettings:
         for name in ("iou_thr", "skip_box_thr"):
             if not 0 <= getattr(self, name) <= 1:
                 raise RecipeError(f"{name} must be between 0 and 1 inclusive, but got {name}={getattr(self, name)}.")
-        _check_positive("weights", self.weights)
-        for row in self.class_weights:
-            _check_positive("class_weights", row)
+        if not all(0 <= weight < math.inf for weight in self.weights) or (self.weights and not any(self.weights)):
+            raise RecipeError(f"weights must be finite, from 0 and not all 0, but got weights={self.weights}.")
+        if not all(0 < weight < math.inf for row in self.class_weights for weight in row):
+            raise RecipeError(f"class_weights must be positive and finite, but got class_weights={self.class_weights}.")
         if len({len(row) for row in self.class_weights}) > 1:
             raise RecipeError(f"class_weights must be equally many for each model, but got {self.class_weights}.")
         if self.conf_type not in get_args(ConfidenceType):
@@ -55,84 +57,69 @@ class WbfSettings:
             raise RecipeError(f"conf_type must be one of {allowed}, but got conf_type={self.conf_type!r}.")
 
 
-class WeightedBoxesFusion:
-    """Predictions made ready once, to be fused with many settings.
-
-    Args:
-        predictions: Boxes of one or more models; a single model's own overlapping boxes are fused as well.
-        sizes: Width and height in pixels, by image id, of every covered image.
-
-    Raises:
-        DataError: If there is no model, a covered image has no size, or a box leaves its image.
-    """
-
-    def __init__(self, predictions: Predictions, sizes: Mapping[int, tuple[int, int]]) -> None:
-        if not predictions.models:
-            raise DataError("Predictions to fuse must be of at least one model, but got none.")
-        self._models = len(predictions.models)
-        self._frame = covered_frame(predictions, sizes)
-        self._labels, self._columns = grouped_columns(predictions, self._frame)
-
-    def fuse(self, settings: WbfSettings, name: str) -> Predictions:
-        """Fuses all models into one, image by image, and rescales scores by the models that cover the image.
-
-        Scores that exceed 1, as those of "avg" with unequal weights can, are cut there. Boxes that score 0 are left
-        out, as their weighted mean would be 0 / 0. Boxes of one weighted score count in the order of x1, y1, x2, y2,
-        unweighted score and model, fused ones of one score have the higher label first: neither the order of models
-        nor that of rows nor the number of threads changes anything.
-
-        Args:
-            settings: Thresholds, weights and the kind of score.
-            name: What the fused model is called.
-
-        Returns:
-            Predictions of the model `name`, which covers what any model covered, by ascending image id and, within
-            an image, by descending score.
-
-        Raises:
-            RecipeError: If there are weights, but not one for each model, or not one for each class.
-        """
-        weights = _weights(settings, self._models, self._labels)
-        rules = Rules(
-            weights=weights,
-            model_order=np.lexsort(weights.T[::-1]) if weights.size else np.arange(self._models),
-            iou_thr=float(settings.iou_thr),
-            skip_box_thr=np.float32(settings.skip_box_thr),
-            conf_type=get_args(ConfidenceType).index(settings.conf_type),
-            allows_overflow=settings.allows_overflow,
-        )
-        return fused_predictions(fuse_images(self._columns, rules), self._columns, self._labels, self._frame, name)
-
-
 def fuse(
     predictions: Predictions, sizes: Mapping[int, tuple[int, int]], settings: WbfSettings, name: str
 ) -> Predictions:
-    """Fuses predictions once, see `WeightedBoxesFusion` and its method `fuse`."""
-    return WeightedBoxesFusion(predictions, sizes).fuse(settings, name)
+    """Groups predictions and fuses them once, see `fuse_grouped` and `recycle.fusion.wbf_columns.group`."""
+    return fuse_grouped(group(predictions, sizes), settings, name)
 
 
-def _check_positive(name: str, weights: Sequence[float]) -> None:
-    for weight in weights:
-        if not 0 < weight < math.inf:
-            raise RecipeError(f"{name} must be positive and finite, but got {name}={weights}.")
+def fuse_grouped(grouped: Grouped, settings: WbfSettings, name: str) -> Predictions:
+    """Fuses all models into one, image by image, and rescales scores by the models that cover the image.
 
+    Scores that exceed 1, as those of "avg" with unequal weights can, are cut there. Boxes that score 0 are left
+    out, as their weighted mean would be 0 / 0. Boxes of one weighted score count in the order of x1, y1, x2, y2,
+    unweighted score and model, fused ones of one score have the higher label first: neither the order of models
+    nor that of rows nor the number of threads changes anything.
 
-def check_weights(settings: WbfSettings, models: int) -> None:
-    """Refuses weights that are not one for each model.
+    Args:
+        grouped: Boxes of one or more models; a single model's own overlapping boxes are fused as well.
+        settings: Thresholds, weights and the kind of score.
+        name: What the fused model is called.
+
+    Returns:
+        Predictions of the model `name`, which covers what any model covered, by ascending image id and, within
+        an image, by descending score.
 
     Raises:
-        RecipeError: If there are weights, but another number of them.
+        RecipeError: If there are weights, but not one for each model, or not one for each class.
     """
+    weights = _weights(settings, grouped)
+    rules = Rules(
+        weights=weights,
+        model_order=np.lexsort(weights.T[::-1]) if weights.size else np.arange(grouped.models),
+        iou_thr=float(settings.iou_thr),
+        skip_box_thr=np.float32(settings.skip_box_thr),
+        conf_type=get_args(ConfidenceType).index(settings.conf_type),
+        allows_overflow=settings.allows_overflow,
+    )
+    return ungroup(fuse_images(chosen_columns(grouped, settings), rules), grouped, name)
+
+
+def chosen_columns(grouped: Grouped, settings: WbfSettings) -> Columns:
+    """Returns the columns with models of weight 0 covering no image.
+
+    Raises:
+        RecipeError: If there are weights, but not one for each model.
+    """
+    _check_lengths(settings, grouped.models)
+    if 0 not in settings.weights:
+        return grouped.columns
+    return grouped.columns._replace(covers=grouped.columns.covers & (np.array(settings.weights) > 0))
+
+
+def _check_lengths(settings: WbfSettings, models: int) -> None:
     for name in ("weights", "class_weights"):
         values = getattr(settings, name)
         if values and len(values) != models:
             raise RecipeError(f"{name} must be one for each of {models} models, but got {name}={values}.")
 
 
-def _weights(settings: WbfSettings, models: int, labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-    """Gives the weight of each model for each of these labels, shape (models, labels)."""
-    check_weights(settings, models)
-    weights = np.repeat(np.array(settings.weights or (1.0,) * models, np.float64)[:, None], len(labels), axis=1)
+def _weights(settings: WbfSettings, grouped: Grouped) -> npt.NDArray[np.float64]:
+    """Gives the weight of each model for each label that occurs, shape (models, labels)."""
+    _check_lengths(settings, grouped.models)
+    labels = grouped.labels
+    weights = np.repeat(np.array(settings.weights or (1.0,) * grouped.models, np.float64)[:, None], len(labels), axis=1)
     if not settings.class_weights:
         return weights
     factors = np.array(settings.class_weights, np.float64)

@@ -7,8 +7,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
+from recycle.compilation import compiled
 from recycle.errors import DataError
-from recycle.fusion.compilation import compiled
 from recycle.fusion.sorting import stable_order
 from recycle.fusion.wbf_kernel import Columns, Fused
 from recycle.predictions.boxes import has_area
@@ -24,33 +24,36 @@ class Frame(NamedTuple):
     """Shape (images, 4), columns width, height, width, height in pixels."""
 
 
-def covered_frame(predictions: Predictions, sizes: Mapping[int, tuple[int, int]]) -> Frame:
-    """Returns the images that any model covers, with their sizes.
+class Grouped(NamedTuple):
+    """Predictions made ready once, to be fused with many settings."""
 
-    Args:
-        predictions: Boxes of any models.
-        sizes: Width and height in pixels by image id.
+    frame: Frame
+    models: int
+    labels: npt.NDArray[np.int32]
+    """The labels that occur, ascending."""
+    rows: npt.NDArray[np.int64]
+    """Shape (n,): the row of the predictions that each row of the columns was."""
+    columns: Columns
+    """Labels are indices into `labels`."""
 
-    Raises:
-        DataError: If a covered image has no size.
-    """
-    image_ids = predictions.covered
-    missing = [image_id for image_id in image_ids.tolist() if image_id not in sizes]
-    if missing:
-        raise DataError(f"Every predicted image must have a size, but image {missing[0]} has none.")
-    pairs = np.array([sizes[image_id] for image_id in image_ids.tolist()], np.float64).reshape(-1, 2)
-    return Frame(image_ids, np.tile(pairs, 2))
+    def with_scores(self, scores: npt.NDArray[np.float32]) -> "Grouped":
+        """Returns the same boxes with other scores, shape (n,), in the order of the predictions."""
+        return self._replace(columns=self.columns._replace(scores=scores[self.rows]))
 
 
-def grouped_columns(predictions: Predictions, frame: Frame) -> tuple[npt.NDArray[np.int32], Columns]:
+def group(predictions: Predictions, sizes: Mapping[int, tuple[int, int]]) -> Grouped:
     """Sorts boxes by image and label, and divides them by the size of their image.
 
-    Returns:
-        The labels that occur, ascending, and the columns, whose labels are indices into them.
+    Args:
+        predictions: Boxes of one or more models.
+        sizes: Width and height in pixels, by image id, of every covered image.
 
     Raises:
-        DataError: If a box leaves its image.
+        DataError: If there is no model, a covered image has no size, or a box leaves its image.
     """
+    if not predictions.models:
+        raise DataError("Predictions to fuse must be of at least one model, but got none.")
+    frame = _covered_frame(predictions, sizes)
     images = np.searchsorted(frame.image_ids, predictions.image_ids)
     labels = np.unique(predictions.labels)
     keys = np.searchsorted(labels, predictions.labels)
@@ -59,7 +62,7 @@ def grouped_columns(predictions: Predictions, frame: Frame) -> tuple[npt.NDArray
     fractions = _fractions(predictions.boxes, frame.limits, rows, images)
     _check_inside(predictions, frame, fractions, rows, images)
     begins = np.flatnonzero(np.diff(images, prepend=-1) | np.diff(keys, prepend=-1))
-    return labels, Columns(
+    columns = Columns(
         image_groups=np.searchsorted(images[begins], np.arange(len(frame.image_ids) + 1)),
         group_rows=np.append(begins, len(rows)),
         labels=keys[begins],
@@ -68,20 +71,18 @@ def grouped_columns(predictions: Predictions, frame: Frame) -> tuple[npt.NDArray
         models=predictions.model_ids[rows],
         covers=np.stack([np.isin(frame.image_ids, ids) for ids in predictions.coverage], axis=1),
     )
+    return Grouped(frame, len(predictions.models), labels, rows, columns)
 
 
-def fused_predictions(
-    fused: Fused, columns: Columns, labels: npt.NDArray[np.int32], frame: Frame, name: str
-) -> Predictions:
+def ungroup(fused: Fused, grouped: Grouped, name: str) -> Predictions:
     """Takes fused boxes back to pixels, cut at the borders of their images, and scores cut at 1.
 
     Args:
-        fused: What became of `columns`.
-        columns: Columns as `grouped_columns` returns them.
-        labels: Labels as `grouped_columns` returns them.
-        frame: The images.
+        fused: What became of the columns.
+        grouped: What was fused.
         name: What the fused model is called.
     """
+    frame, columns = grouped.frame, grouped.columns
     ends = np.cumsum(fused.counts)
     images = np.repeat(np.arange(len(ends)), fused.counts)
     starts = columns.group_rows[columns.image_groups[:-1]]
@@ -93,10 +94,19 @@ def fused_predictions(
         model_ids=np.zeros(len(kept), np.int32),
         boxes=boxes[kept],
         scores=np.minimum(fused.scores[rows[kept]], 1).astype(np.float32),
-        labels=labels[fused.labels[rows[kept]]],
+        labels=grouped.labels[fused.labels[rows[kept]]],
         models=(name,),
         coverage=(frame.image_ids,),
     )
+
+
+def _covered_frame(predictions: Predictions, sizes: Mapping[int, tuple[int, int]]) -> Frame:
+    image_ids = predictions.covered
+    missing = [image_id for image_id in image_ids.tolist() if image_id not in sizes]
+    if missing:
+        raise DataError(f"Every predicted image must have a size, but image {missing[0]} has none.")
+    pairs = np.array([sizes[image_id] for image_id in image_ids.tolist()], np.float64).reshape(-1, 2)
+    return Frame(image_ids, np.tile(pairs, 2))
 
 
 @compiled(parallel=True)

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from recycle.fusion.compilation import compiled
+from recycle.compilation import compiled
 from recycle.fusion.sorting import ascending_order
 
 AVG, MAX, BOX_AND_MODEL_AVG, ABSENT_MODEL_AWARE_AVG = range(4)
@@ -31,14 +31,14 @@ class Columns(NamedTuple):
     scores: npt.NDArray[np.float32]
     models: npt.NDArray[np.int32]
     covers: npt.NDArray[np.bool_]
-    """Shape (images, models): whether the model has seen the image."""
+    """Shape (images, models): whether the model takes part and has seen the image."""
 
 
 class Rules(NamedTuple):
     """How to fuse."""
 
     weights: npt.NDArray[np.float64]
-    """Shape (models, labels)."""
+    """Shape (models, labels); boxes of weight 0 do not count."""
     model_order: npt.NDArray[np.int64]
     """Models in the order in which weights are summed, so that it is not theirs that decides the rounding."""
     iou_thr: float
@@ -154,9 +154,10 @@ def _ranked(
     count = 0
     for row in range(start, end):
         score = columns.scores[row]
-        if score >= rules.skip_box_thr and score > 0:
+        weight = weights[columns.models[row]]
+        if score >= rules.skip_box_thr and score > 0 and weight > 0:
             kept[count] = row
-            scores[count] = np.float64(score) * weights[columns.models[row]]
+            scores[count] = np.float64(score) * weight
             count += 1
     order = ascending_order(scores[:count])
     rows, weighted = np.empty(count, np.int64), np.empty(count)

@@ -16,10 +16,17 @@ GIB = 2**30
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """Joins the cluster of this machine (as after `ray submit`), or starts Ray here and stops it afterwards."""
+    """Joins the cluster of this machine (as after `ray submit`), or starts Ray here and stops it afterwards.
+
+    Raises:
+        ResourceError: If Ray does not start, as on a machine that has no time or memory left for it.
+    """
     keep_private()
     on_terminate = signal.getsignal(signal.SIGTERM)
-    ray.init(dashboard_host="127.0.0.1", log_to_driver=False, logging_level=logging.WARNING)
+    try:
+        ray.init(dashboard_host="127.0.0.1", log_to_driver=False, logging_level=logging.WARNING)
+    except Exception as error:  # Ray has no narrower one for this
+        raise ResourceError(f"Ray could not be started: {error}") from error
     signal.signal(signal.SIGTERM, on_terminate)  # Ray puts its own, which ends the process at once
     try:
         yield
@@ -41,6 +48,11 @@ def cluster_resources() -> dict[str, float]:
 def node_resources() -> list[dict[str, float]]:
     """What each living node has."""
     return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def largest_node_cpus() -> int:
+    """CPU cores of the living node that has most of them."""
+    return max(int(node.get("CPU", 1)) for node in node_resources())
 
 
 def require_resources(models: Iterable[Model], nodes: Sequence[Mapping[str, float]]) -> None:

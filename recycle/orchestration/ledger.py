@@ -62,6 +62,11 @@ class Ledger:
         files = (self._path.parent / file for file in (entry.oof, entry.test, entry.checkpoint))
         return entry if all(file.is_file() for file in files) else None
 
+    def latest(self) -> list[FinishedMember]:
+        """What was finished last under each member's name, if its files are still there."""
+        entries = {entry.member: entry for entry in self._finished.values()}
+        return [entry for entry in entries.values() if self.finished(entry.key)]
+
     def append(self, entry: FinishedMember) -> None:
         """Records a finished member; it is on disk when this returns."""
         self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,12 @@ def origin_of(paths: RunPaths) -> RunOrigin | None:
         raise ResumeError(f"{paths.origin}: not a record of what a run was begun with") from None
 
 
+def recorded_data(paths: RunPaths) -> Path | None:
+    """The data folder that a run was begun with; None if it has not begun, or has drawn its own sample."""
+    origin = origin_of(paths)
+    return Path(origin.data) if origin and origin.data else None
+
+
 def require_same_data(data: Path | None, digest: str, paths: RunPaths) -> None:
     """Records what a run is begun with, or refuses to continue it with other images, annotations or folds.
 

@@ -53,6 +53,11 @@ def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_ind
     return plans
 
 
+def member_names(recipe: Recipe) -> list[str]:
+    """The names of all members, in the order of models and folds."""
+    return [_name(model, fold) for model in recipe.models for fold in range(recipe.data.folds)]
+
+
 def digest(content: object) -> str:
     """Digest of a JSON value, whatever the order of its keys."""
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
@@ -68,7 +73,7 @@ def _with_absolute_path(model: Model) -> Model:
 def _plan(
     model: Model, fold: int, seed: int, shared: dict[str, object], paths: RunPaths, round_index: int
 ) -> MemberPlan:
-    name = f"{model.name}{MEMBER_SEPARATOR}{fold}"
+    name = _name(model, fold)
     settings = model.model_dump(mode="json", exclude={"resources", "pretrained"})
     return MemberPlan(
         name=name,
@@ -100,3 +105,7 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "absent"
+
+
+def _name(model: Model, fold: int) -> str:
+    return f"{model.name}{MEMBER_SEPARATOR}{fold}"

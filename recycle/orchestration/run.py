@@ -5,26 +5,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from recycle.data.json_files import write_json
 from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
-from recycle.errors import TrainingError
-from recycle.fusion.ensemble import Ensemble, MemberPredictions, build_ensemble
 from recycle.orchestration.cluster import connected, node_resources, require_resources
+from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.ledger import FinishedMember, Ledger
-from recycle.orchestration.open_run import open_run, origin_of, require_same_data
+from recycle.orchestration.open_run import open_run, recorded_data, require_same_data
 from recycle.orchestration.plan import plan_members
 from recycle.orchestration.train import MemberTraining
 from recycle.paths import RunPaths
-from recycle.predictions.parquet import read_parquet, write_parquet
-from recycle.predictions.submission import write_detection_csv
 from recycle.recipe import Recipe
 from recycle.report.progress import Display
-from recycle.report.results import Results, classes_table, scores_tables, verdict
-from recycle.report.sample_pictures import write_sample_pictures
-from recycle.report.scoring import score_run
+from recycle.report.results import Results
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
-
-PICTURES = 8
 
 
 def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console: Console) -> Results:
@@ -46,31 +38,24 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
     """
     paths = RunPaths(root)
     with open_run(recipe, paths, resume=resume):
-        console.print(f"Checking the data; the run is in {root}")
-        data = data or _recorded_data(paths)
-        folder = data or draw_sample(recipe.data, recipe.seed, paths)
-        prepared = prepare_data(recipe.data, recipe.seed, folder, paths)
-        require_same_data(data, prepared.digest, paths)
-        write_prepared(prepared, paths)
-        _tell_about_data(prepared, paths, console)
+        prepared = _prepare(recipe, data, paths, console)
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
         ledger = Ledger(paths.ledger)
-        failed = _train(recipe, plans, prepared, ledger, paths, console)
-        members = _gather(plans, ledger, root)
-        if not members:
-            reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
-            raise TrainingError(f"no member could be trained: {reasons}")
-        console.print("Searching fusion settings on out-of-fold predictions")
-        ensemble = build_ensemble(members, prepared.train, prepared.test, trials=recipe.fusion.trials, seed=recipe.seed)
-        results = score_run(recipe, prepared, members, ensemble, failed)
-        _write(results, ensemble, prepared, ledger, plans, paths)
-        _show(results, paths, console)
-        return results
+        with connected():
+            failed = _train(recipe, plans, prepared, ledger, paths, console)
+            finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
+            return finish_run(TrainedRun(recipe, prepared, finished, failed, paths), console)
 
 
-def _recorded_data(paths: RunPaths) -> Path | None:
-    origin = origin_of(paths)
-    return Path(origin.data) if origin and origin.data else None
+def _prepare(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:
+    console.print(f"Checking the data; the run is in {paths.root}")
+    data = data or recorded_data(paths)
+    folder = data or draw_sample(recipe.data, recipe.seed, paths)
+    prepared = prepare_data(recipe.data, recipe.seed, folder, paths)
+    require_same_data(data, prepared.digest, paths)
+    write_prepared(prepared, paths)
+    _tell_about_data(prepared, paths, console)
+    return prepared
 
 
 def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) -> None:
@@ -102,7 +87,7 @@ def _train(
     def record(plan: MemberPlan, outcome: MemberOutcome, attempts: int) -> None:
         ledger.append(_entry(plan, outcome, attempts, paths.root.absolute()))
 
-    with connected(), Display(console) as display:
+    with Display(console) as display:
         require_resources({plan.settings.name: plan.settings for plan in missing}.values(), node_resources())
         return MemberTraining(
             missing,
@@ -128,44 +113,3 @@ def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) 
         attempts=attempts,
         host=outcome.host,
     )
-
-
-def _gather(plans: Sequence[MemberPlan], ledger: Ledger, root: Path) -> list[MemberPredictions]:
-    finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
-    return [
-        MemberPredictions(entry.member, entry.model, read_parquet(root / entry.oof), read_parquet(root / entry.test))
-        for entry in finished
-    ]
-
-
-def _write(
-    results: Results,
-    ensemble: Ensemble,
-    prepared: PreparedData,
-    ledger: Ledger,
-    plans: Sequence[MemberPlan],
-    paths: RunPaths,
-) -> None:
-    write_parquet(ensemble.oof, paths.predictions(0, "oof", "ensemble"))
-    write_parquet(ensemble.test, paths.predictions(0, "test", "ensemble"))
-    file_names = {image.id: image.file_name for image in prepared.test.images}
-    write_detection_csv(ensemble.test, file_names, paths.submission)
-    write_sample_pictures(prepared.train, ensemble.oof, PICTURES, paths.pictures / "oof")
-    write_sample_pictures(prepared.test, ensemble.test, PICTURES, paths.pictures / "test")
-    timing = {plan.name: entry for plan in plans if (entry := ledger.finished(plan.key))}
-    write_json({name: _times(entry) for name, entry in timing.items()}, paths.timing, indent=1)
-    write_json(results.to_json(), paths.results, indent=1)
-
-
-def _times(entry: FinishedMember) -> dict[str, object]:
-    return {"seconds": entry.seconds, "attempts": entry.attempts, "host": entry.host}
-
-
-def _show(results: Results, paths: RunPaths, console: Console) -> None:
-    for table in scores_tables(results):
-        console.print(table)
-    console.print(classes_table(results))
-    console.print(verdict(results))
-    for name, reason in results.failed.items():
-        console.print(f"Failed: {name}: {reason}")
-    console.print(f"Results: {paths.results}, submission: {paths.submission}")

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from recycle.recipe.augmentations import Augmentation, Colour, HorizontalFlip, Resize, VerticalFlip
 from recycle.recipe.data import Data, Repair, Synthetic
-from recycle.recipe.fusion import Fusion
+from recycle.recipe.fusion import Fusion, Method, Metric
 from recycle.recipe.models import CascadeRCNN, Model, YOLOv5
 from recycle.recipe.settings import MEMBER_SEPARATOR, NAME_PATTERN, Settings
 from recycle.recipe.training import ModelSettings, Optimizer, Resources
@@ -21,6 +21,8 @@ __all__ = [
     "Data",
     "Fusion",
     "HorizontalFlip",
+    "Method",
+    "Metric",
     "Model",
     "ModelSettings",
     "Optimizer",

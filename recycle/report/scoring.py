@@ -7,9 +7,11 @@ from recycle.data.coco import Dataset
 from recycle.data.prepare import PreparedData
 from recycle.evaluation.detection import evaluate
 from recycle.fusion.ensemble import Ensemble, MemberPredictions
+from recycle.fusion.settings import parameters_of
 from recycle.paths import Part
 from recycle.predictions.values import Predictions
 from recycle.recipe import Recipe
+from recycle.report.ensemble import EnsembleStudy
 from recycle.report.results import Results, ScoresByPart
 
 
@@ -18,6 +20,7 @@ def score_run(
     prepared: PreparedData,
     members: Sequence[MemberPredictions],
     ensemble: Ensemble,
+    study: EnsembleStudy,
     failed: Mapping[str, str],
 ) -> Results:
     """Scores members, models and ensemble, out of fold and, where answers are known, on the test part."""
@@ -29,7 +32,6 @@ def score_run(
         predictions: dict[Part, Predictions] = {"oof": oof, "test": test}
         return {part: evaluate(truth, predictions[part]) for part, truth in truths.items()}
 
-    fusion = ensemble.fusion
     return Results(
         recipe=recipe.name,
         seed=recipe.seed,
@@ -37,12 +39,21 @@ def score_run(
         images={"train": len(prepared.train.images), "test": len(prepared.test.images)},
         warnings=prepared.warnings,
         rare_classes=prepared.folds.rare_classes,
-        fusion={**asdict(fusion.settings), "oof_map50": fusion.map50, "trials": len(fusion.trials)},
+        fusion={
+            **parameters_of(ensemble.settings, ensemble.model_oof.models),
+            "calibrators": {name: asdict(one) for name, one in ensemble.calibrators.items()},
+            "metric": study.metric,
+            "trials": len(study.trials),
+            "pooled": study.pooled.to_json(),
+            "held_out": study.held_out.to_json(),
+        },
         models={
             name: score(ensemble.model_oof.of_model(name), ensemble.model_test.of_model(name))
             for name in ensemble.model_oof.models
         },
-        members={member.member: score(member.oof, member.test) for member in _by_name(members)},
+        members={
+            member.member: score(member.oof, member.test) for member in _by_name(members) if member.oof is not None
+        },
         ensemble=score(ensemble.oof, ensemble.test),
         failed=failed,
     )

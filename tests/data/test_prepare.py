@@ -9,7 +9,7 @@ import pytest
 
 from recycle.data.coco import read_coco
 from recycle.data.folds import read_folds
-from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
+from recycle.data.prepare import PreparedData, draw_sample, prepare_data, read_prepared, write_prepared
 from recycle.errors import DataError
 from recycle.paths import RunPaths
 from recycle.recipe import Data, Repair, Synthetic
@@ -249,3 +249,22 @@ def correct_size(folder: Path, file: str, name: str) -> None:
             if record["file_name"] == name:
                 record["width"], record["height"] = image.size
     write(folder / file, content)
+
+
+def test_what_was_written_is_read_again(folder: Path, paths: RunPaths) -> None:
+    prepared = prepare(folder, paths)
+    write_prepared(prepared, paths)
+    again = read_prepared(folder.absolute(), paths)
+    assert again.train == prepared.train
+    assert again.test == prepared.test
+    assert again.folds == prepared.folds
+    assert again.groups.tolist() == prepared.groups.tolist()
+    assert len(again.groups) == len(again.train.images)
+    assert (again.has_answers, again.warnings, again.digest) == (True, prepared.warnings, prepared.digest)
+
+
+def test_damaged_record_of_prepared_data_is_named(folder: Path, paths: RunPaths) -> None:
+    write_prepared(prepare(folder, paths), paths)
+    paths.prepared.write_text("{}")
+    with pytest.raises(DataError, match=r"prepared\.json: not a record of prepared data: KeyError"):
+        read_prepared(folder, paths)

@@ -1,19 +1,26 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from recycle.data.coco import Dataset
-from recycle.errors import DataError
-from recycle.fusion.ensemble import Ensemble, MemberPredictions, build_ensemble
-from recycle.fusion.tuning import DEFAULTS
-from recycle.fusion.wbf import fuse
-from recycle.predictions.values import Predictions, concatenate
+from recycle.errors import DataError, RecipeError
+from recycle.fusion.calibration import calibrated, calibrated_out_of_fold, fit_calibrators
+from recycle.fusion.ensemble import Ensemble, MemberPredictions, fuse_ensemble, fuse_members, pool_out_of_fold
+from recycle.fusion.methods import FusionSettings, fuse_by
+from recycle.fusion.objective import FusionObjective
+from recycle.fusion.settings import DEFAULTS, Calibration, EnsembleSettings
+from recycle.fusion.wbf import WbfSettings, fuse
+from recycle.predictions.values import concatenate
 from tests.evaluation.scenes import HEIGHT, WIDTH, random_predictions, random_truth
+from tests.fusion.scenes import alternating_folds
+from tests.predictions.strategies import assert_same
 
-FOLDS = (range(10), range(10, 20))
+FOLDS = (range(0, 20, 2), range(1, 20, 2))
 TEST = range(20, 26)
 SIZES = dict.fromkeys(range(26), (WIDTH, HEIGHT))
+CHOSEN = EnsembleSettings(FusionSettings(0.4, 0.02, (2, 1)))
 
 
 def whole_scene() -> Dataset:
@@ -26,9 +33,10 @@ def truths() -> tuple[Dataset, Dataset]:
     return scene.subset(range(20)), scene.subset(TEST)
 
 
-def member_of(model: str, fold: int, seed: int) -> MemberPredictions:
+def member_of(model: str, fold: int | None, seed: int) -> MemberPredictions:
     found = random_predictions(np.random.default_rng(seed), whole_scene(), boxes=300, name=model)
-    return MemberPredictions(f"{model}-fold{fold}", model, found.of_images(FOLDS[fold]), found.of_images(TEST))
+    oof = None if fold is None else found.of_images(FOLDS[fold])
+    return MemberPredictions(f"{model}-fold{'all' if fold is None else fold}", model, oof, found.of_images(TEST))
 
 
 def all_members() -> list[MemberPredictions]:
@@ -36,82 +44,103 @@ def all_members() -> list[MemberPredictions]:
     return [member_of(model, fold, seed) for seed, (model, fold) in enumerate(pairs, start=1)]
 
 
-def built(members: Sequence[MemberPredictions], trials: int = 6, seed: int = 0) -> Ensemble:
-    return build_ensemble(members, *truths(), trials=trials, seed=seed)
+def built(members: Sequence[MemberPredictions], settings: EnsembleSettings = CHOSEN) -> Ensemble:
+    train, test = truths()
+    model_oof = pool_out_of_fold(members)
+    model_test = fuse_members(members, model_oof.models, test)
+    return fuse_ensemble(model_oof, model_test, train, test, alternating_folds(train), settings)
 
 
-def are_equal(one: Predictions, other: Predictions) -> bool:
-    columns = ("image_ids", "model_ids", "boxes", "scores", "labels")
-    same = all(np.array_equal(getattr(one, name), getattr(other, name)) for name in columns)
-    return same and one.models == other.models and list(map(list, one.coverage)) == list(map(list, other.coverage))
-
-
-@pytest.fixture(scope="module")
-def ensemble() -> Ensemble:
-    return built(all_members())
-
-
-def test_members_of_a_model_pool_into_one_out_of_fold_prediction(ensemble: Ensemble) -> None:
-    assert ensemble.model_oof.models == ("a", "b")
+def test_members_of_a_model_pool_into_one_out_of_fold_prediction() -> None:
+    pooled = pool_out_of_fold(all_members())
+    assert pooled.models == ("a", "b")
     for name, parts in (("a", all_members()[:2]), ("b", all_members()[2:])):
-        pooled = ensemble.model_oof.of_model(name)
-        assert pooled.coverage[0].tolist() == list(range(20))
+        assert pooled.of_model(name).coverage[0].tolist() == list(range(20))
         for part, fold in zip(parts, FOLDS, strict=True):
-            assert are_equal(pooled.of_images(fold), part.oof)
+            assert part.oof is not None
+            assert_same(pooled.of_model(name).of_images(fold), part.oof)
 
 
-def test_on_test_images_members_are_fused_first_then_models(ensemble: Ensemble) -> None:
-    assert ensemble.model_test.models == ("a", "b")
+def test_on_test_images_members_are_fused_first_then_models() -> None:
+    model_test = fuse_members(all_members(), ["a", "b"], truths()[1])
+    assert model_test.models == ("a", "b")
     first, second = (member.test.renamed(member.member) for member in all_members()[:2])
-    assert are_equal(ensemble.model_test.of_model("a"), fuse(concatenate([first, second]), SIZES, DEFAULTS, "a"))
-    assert len(ensemble.model_test.of_model("a")) < len(first) + len(second)
+    assert_same(model_test.of_model("a"), fuse(concatenate([first, second]), SIZES, WbfSettings(), "a"))
+    assert len(model_test.of_model("a")) < len(first) + len(second)
 
 
-def test_the_settings_found_are_those_used(ensemble: Ensemble) -> None:
-    settings = ensemble.fusion.settings
-    assert settings in [trial.settings for trial in ensemble.fusion.trials]
-    assert are_equal(ensemble.oof, fuse(ensemble.model_oof, SIZES, settings, "ensemble"))
-    assert are_equal(ensemble.test, fuse(ensemble.model_test, SIZES, settings, "ensemble"))
-    assert ensemble.oof.models == ensemble.test.models == ("ensemble",)
+def test_a_member_of_all_folds_joins_its_model_on_test_images_only() -> None:
+    members = [*all_members(), member_of("a", None, 9)]
+    assert_same(pool_out_of_fold(members), pool_out_of_fold(all_members()))
+    own = [member.test.renamed(member.member) for member in members if member.model == "a"]
+    with_all = fuse_members(members, ["a", "b"], truths()[1])
+    assert_same(with_all.of_model("a"), fuse(concatenate(own), SIZES, WbfSettings(), "a"))
+    assert_same(with_all.of_model("b"), fuse_members(all_members(), ["b"], truths()[1]))
 
 
-def test_other_settings_would_have_given_something_else(ensemble: Ensemble) -> None:
-    others = [t.settings for t in ensemble.fusion.trials if t.settings != ensemble.fusion.settings]
-    assert not any(are_equal(ensemble.oof, fuse(ensemble.model_oof, SIZES, other, "ensemble")) for other in others)
+def test_a_model_that_cannot_be_weighed_is_left_out() -> None:
+    members = [*all_members(), member_of("c", None, 9)]
+    assert_same(built(members).test, built(all_members()).test)
+    with pytest.raises(DataError, match="at least one, but got none"):
+        pool_out_of_fold([member_of("c", None, 9)])
+
+
+@pytest.mark.parametrize("calibration", ["none", "isotonic", "temperature"])
+def test_both_parts_are_calibrated_and_fused_alike(calibration: Calibration) -> None:
+    train, _ = truths()
+    folds, ensemble = alternating_folds(train), built(all_members(), replace(CHOSEN, calibration=calibration))
+    oof = calibrated_out_of_fold(ensemble.model_oof, train, folds, calibration)
+    assert_same(ensemble.oof, fuse_by(oof, SIZES, CHOSEN.fusion, "ensemble"))
+    assert ensemble.calibrators == fit_calibrators(ensemble.model_oof, train, calibration)
+    scaled = calibrated(ensemble.model_test, ensemble.calibrators)
+    assert_same(ensemble.test, fuse_by(scaled, SIZES, CHOSEN.fusion, "ensemble"))
+
+
+def test_the_out_of_fold_part_is_what_the_objective_scores() -> None:
+    train, _ = truths()
+    settings = replace(CHOSEN, calibration="temperature")
+    ensemble = built(all_members(), settings)
+    objective = FusionObjective(ensemble.model_oof, train, alternating_folds(train))
+    assert_same(ensemble.oof, objective.fused(settings, "ensemble"))
+
+
+def test_models_of_weight_0_are_kept_beside_the_ensemble() -> None:
+    ensemble = built(all_members(), DEFAULTS.with_models(["b"], ["a", "b"]))
+    assert ensemble.model_oof.models == ensemble.model_test.models == ("a", "b")
+    alone = built(all_members()[2:], DEFAULTS)
+    assert_same(ensemble.oof, alone.oof)
+    assert_same(ensemble.test, alone.test)
 
 
 def test_a_model_that_lacks_a_fold_still_counts_where_it_predicts() -> None:
     remaining = [member for member in all_members() if member.member != "b-fold1"]
-    ensemble = build_ensemble(remaining, *truths(), trials=1, seed=0)
+    ensemble = built(remaining, DEFAULTS)
     assert ensemble.model_oof.of_model("b").coverage[0].tolist() == list(FOLDS[0])
     assert ensemble.oof.coverage[0].tolist() == list(range(20))
     assert ensemble.model_test.of_model("b").coverage[0].tolist() == list(TEST)
-    alone = fuse(ensemble.model_oof.of_model("a"), SIZES, ensemble.fusion.settings, "ensemble")
-    assert are_equal(ensemble.oof.of_images(FOLDS[1]), alone.of_images(FOLDS[1]))
-    assert not are_equal(ensemble.oof.of_images(FOLDS[0]), alone.of_images(FOLDS[0]))
+    alone = fuse(ensemble.model_oof.of_model("a"), SIZES, WbfSettings(), "ensemble")
+    assert_same(ensemble.oof.of_images(FOLDS[1]), alone.of_images(FOLDS[1]))
+    assert len(ensemble.oof.of_images(FOLDS[0])) != len(alone.of_images(FOLDS[0]))
 
 
 def test_one_member_alone_is_an_ensemble() -> None:
-    ensemble = built([member_of("a", 0, 1)])
+    ensemble = built([member_of("a", 0, 1)], DEFAULTS)
     assert ensemble.oof.coverage[0].tolist() == list(FOLDS[0])
     assert ensemble.test.coverage[0].tolist() == list(TEST)
 
 
-def test_answers_of_the_test_part_are_not_looked_at(ensemble: Ensemble) -> None:
+def test_answers_of_the_test_part_are_not_looked_at() -> None:
     train, test = truths()
     blind = Dataset(test.folder, test.categories, test.images, ())
-    again = build_ensemble(all_members(), train, blind, trials=6, seed=0)
-    assert again.fusion == ensemble.fusion
-    assert are_equal(again.test, ensemble.test)
+    model_oof = pool_out_of_fold(all_members())
+    model_test = fuse_members(all_members(), model_oof.models, blind)
+    again = fuse_ensemble(model_oof, model_test, train, blind, alternating_folds(train), CHOSEN)
+    assert_same(again.test, built(all_members()).test)
 
 
-def test_equal_seeds_give_equal_ensembles(ensemble: Ensemble) -> None:
-    again = built(all_members())
-    assert again.fusion == ensemble.fusion
-    assert are_equal(again.oof, ensemble.oof)
-
-
-def test_an_image_predicted_by_two_members_of_a_model_is_refused() -> None:
+def test_what_does_not_fit_is_refused() -> None:
     twice = [member_of("a", 0, 1), member_of("a", 0, 2)]
     with pytest.raises(DataError, match="'a' must predict an image once, but image 0 comes from several parts"):
-        built(twice)
+        pool_out_of_fold(twice)
+    with pytest.raises(RecipeError, match="one for each of 1 models"):
+        built([member_of("a", 0, 1)], CHOSEN)

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -47,6 +47,19 @@ def test_equal_to_ensemble_boxes(method: Method, weights: tuple[float, ...]) -> 
         np.testing.assert_allclose(mine.boxes, boxes[order] * SCALE, atol=1e-4)
         np.testing.assert_allclose(mine.scores, scores[order], atol=1e-6)
         np.testing.assert_array_equal(mine.labels, labels[order])
+
+
+@pytest.mark.parametrize("method", get_args(Method))
+@pytest.mark.parametrize("weights", [(0, 1), (2, 0)])
+def test_a_model_of_weight_0_is_left_out(method: Method, weights: tuple[float, ...]) -> None:
+    value = two_models()
+    alone = value.of_model(value.models[weights.index(max(weights))])
+    fused = fuse_by(value, SIZES, FusionSettings(0.4, 0.05, weights, method=method), "fused")
+    assert fused.covered.tolist() == value.covered.tolist()
+    assert_same(
+        fused.of_images(alone.covered), fuse_by(alone, SIZES, FusionSettings(0.4, 0.05, method=method), "fused")
+    )
+    assert set(fused.image_ids.tolist()) <= set(alone.covered.tolist())
 
 
 def test_wbf_is_the_kernel() -> None:

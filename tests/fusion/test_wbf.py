@@ -139,9 +139,12 @@ def test_scores_above_one_are_cut() -> None:
         (lambda: WbfSettings(iou_thr=1.5), "iou_thr must be between 0 and 1 inclusive, but got iou_thr=1.5"),
         (lambda: WbfSettings(iou_thr=float("nan")), "but got iou_thr=nan"),
         (lambda: WbfSettings(skip_box_thr=-0.1), "skip_box_thr must be between .* but got skip_box_thr=-0.1"),
-        (lambda: WbfSettings(weights=(1, 0)), "weights must be positive and finite"),
-        (lambda: WbfSettings(weights=(1, float("inf"))), "weights must be positive and finite"),
+        (lambda: WbfSettings(weights=(1, -1)), r"weights must be finite, from 0 .* got weights=\(1, -1\)"),
+        (lambda: WbfSettings(weights=(0, 0)), r"not all 0, but got weights=\(0, 0\)"),
+        (lambda: WbfSettings(weights=(1, float("inf"))), "weights must be finite"),
+        (lambda: WbfSettings(weights=(1, float("nan"))), "weights must be finite"),
         (lambda: WbfSettings(conf_type="mean"), "conf_type must be one of avg, max, .* but got conf_type='mean'"),  # type: ignore[arg-type]
+        (lambda: WbfSettings(class_weights=((1, 0),)), "class_weights must be positive"),
         (
             lambda: WbfSettings(class_weights=((1, 2), (1, -2))),
             r"class_weights must be positive .* but got .*\(1, -2\)",

@@ -69,6 +69,14 @@ def test_an_entry_whose_files_are_gone_is_not_finished(path: Path, file: str) ->
     assert keys(path) == ["key0", "key2"]
 
 
+def test_latest_holds_the_last_entry_of_each_member_whose_files_are_there(path: Path) -> None:
+    ledger = Ledger(path)
+    again = dataclasses.replace(entry(1, path.parent), key="newer")
+    ledger.append(again)
+    (path.parent / "oof2").unlink()
+    assert ledger.latest() == [entry(0, path.parent), again]
+
+
 def test_a_torn_last_line_is_dropped_and_the_next_one_is_whole(path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:50])

@@ -7,16 +7,20 @@ import pytest
 from ensemble_boxes import weighted_boxes_fusion
 
 from recycle.data.coco import Dataset
-from recycle.evaluation.detection import evaluate
+from recycle.evaluation.detection import DetectionScores, evaluate
+from recycle.fusion.methods import FusionSettings
 from recycle.fusion.objective import FusionObjective
+from recycle.fusion.settings import EnsembleSettings
 from recycle.fusion.wbf import ConfidenceType, WbfSettings
 from recycle.predictions.values import Predictions, concatenate
+from recycle.recipe.fusion import Metric
 from tests.evaluation.scenes import HEIGHT, WIDTH, random_predictions, random_truth
+from tests.fusion.scenes import alternating_folds
 
 SCALE = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT])
 
 
-def slow_map50(value: Predictions, truth: Dataset, settings: WbfSettings) -> float | None:
+def slow_scores(value: Predictions, truth: Dataset, settings: WbfSettings) -> DetectionScores:
     parts = []
     for image in value.covered.tolist():
         rows = [(value.image_ids == image) & (value.model_ids == model) for model in range(len(value.models))]
@@ -40,7 +44,7 @@ def slow_map50(value: Predictions, truth: Dataset, settings: WbfSettings) -> flo
                 coverage=(np.array([image]),),
             )
         )
-    return evaluate(truth, concatenate(parts)).map50
+    return evaluate(truth, concatenate(parts))
 
 
 @pytest.mark.parametrize("conf_type", get_args(ConfidenceType))
@@ -51,7 +55,9 @@ def test_equal_to_ensemble_boxes_and_pycocotools(
     rng = np.random.default_rng(int(iou_thr * 100))
     truth = random_truth(rng)
     value = concatenate([random_predictions(rng, truth, name=f"model {number}") for number in range(4)])
-    objective = FusionObjective(value, truth)
     for weights in [(1.0, 1.0, 1.0, 1.0), (0.5, 2.0, 1.0, 1.5)]:
-        settings = WbfSettings(iou_thr, skip_box_thr, weights, conf_type)
-        assert objective(settings) == pytest.approx(slow_map50(value, truth, settings), abs=1e-6)
+        settings = FusionSettings(iou_thr, skip_box_thr, weights, conf_type)
+        slow = slow_scores(value, truth, settings)
+        for metric in get_args(Metric):
+            objective = FusionObjective(value, truth, alternating_folds(truth), metric)
+            assert objective(EnsembleSettings(settings)) == pytest.approx(getattr(slow, metric), abs=1e-6)

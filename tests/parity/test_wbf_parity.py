@@ -209,3 +209,23 @@ def test_class_weights_multiply_those_of_the_models() -> None:
         assert_same(
             replace(fused, **columns_of(fused, fused.labels == label)), fuse_all(half, WbfSettings(weights=weights))
         )
+
+
+@pytest.mark.parametrize("conf_type", get_args(ConfidenceType))
+@pytest.mark.parametrize("overflow", [False, True])
+@settings(max_examples=12, deadline=None)
+@given(seed=Seeds, weights=st.permutations([0, 0, 1, 2, 3]))
+def test_a_model_of_weight_0_is_as_if_it_were_not_there(
+    seed: int, weights: list[int], conf_type: ConfidenceType, overflow: bool
+) -> None:
+    value = draw(seed, models=5, boxes=200)
+    kept = [model for model, weight in enumerate(weights) if weight]
+    without = concatenate([value.of_model(value.models[model]) for model in kept])
+    chosen = WbfSettings(0.5, 0.01, tuple(weights), conf_type, overflow)
+    fused = fuse_all(value, chosen)
+    assert fused.covered.tolist() == value.covered.tolist()
+    assert_same(
+        fused.of_images(without.covered),
+        fuse_all(without, replace(chosen, weights=tuple(weights[model] for model in kept))),
+    )
+    assert set(fused.image_ids.tolist()) <= set(without.covered.tolist())

@@ -1,6 +1,6 @@
 from typing import Any
 
-from recycle.fusion.compilation import compiled
+from recycle.compilation import compiled
 
 
 def test_what_cannot_be_kept_on_the_disk_is_compiled_all_the_same() -> None:

@@ -1,0 +1,133 @@
+"""Confidence intervals of mAP and of differences between competitors, by resampling the images.
+
+Groups of images are drawn with replacement, as many as there are, and all competitors are scored on the same draws
+(the paired bootstrap of Efron and Tibshirani, An Introduction to the Bootstrap, 1993): what makes a draw easy makes it
+easy for all, and falls out of their difference.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from recycle.errors import DataError
+from recycle.evaluation.average_precision import drawn_mean_average_precisions, make_draws
+from recycle.evaluation.average_precision_kernel import Draws
+from recycle.evaluation.matching import Matches
+
+CONFIDENCE = 95.0
+"""Per cent."""
+
+Samples = npt.NDArray[np.float64]
+"""Shape (resamples,), one competitor's mAP in each resample."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a value lies with 95 per cent confidence."""
+
+    low: float
+    high: float
+
+
+def resample(
+    competitors: Sequence[Matches],
+    groups: npt.NDArray[np.int64] | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> npt.NDArray[np.float64]:
+    """Scores competitors on the same random draws of the images.
+
+    Args:
+        competitors: Matches of the same images, truth and IoU thresholds.
+        groups: Shape (images,), any number for each image; images of one number, near-duplicates for example, are
+            drawn together. By default each image is drawn on its own.
+        resamples: How many draws, at least 1.
+        seed: Equal seeds give equal draws.
+
+    Returns:
+        Shape (resamples, competitors), `mean_average_precision` of each draw.
+
+    Raises:
+        DataError: If there is no competitor, they differ in more than their detections, there is not one group for
+            each image, or there is no resample.
+    """
+    _check_competitors(competitors)
+    draws = draw_images(competitors[0], groups, resamples=resamples, seed=seed)
+    return np.stack([drawn_mean_average_precisions(matches, draws) for matches in competitors], axis=1)
+
+
+def draw_images(
+    matches: Matches, groups: npt.NDArray[np.int64] | None = None, *, resamples: int = 1000, seed: int = 0
+) -> Draws:
+    """Draws images for `drawn_mean_average_precisions`, where competitors on the same images come one by one.
+
+    Args:
+        matches: Any competitor's.
+        groups: As `resample`.
+        resamples: As `resample`.
+        seed: As `resample`.
+
+    Raises:
+        DataError: If there is not one group for each image, or there is no resample.
+    """
+    if resamples < 1:
+        raise DataError(f"resamples must be at least 1, but got resamples={resamples}.")
+    images = len(matches.image_ids)
+    return make_draws(matches, _image_counts(np.arange(images) if groups is None else groups, images, resamples, seed))
+
+
+def interval(samples: Samples) -> Interval:
+    """Returns the interval between the percentiles that leave out as much below as above.
+
+    Average precision of a draw flatters a little, as its interpolation takes the highest of noisy precisions: of some
+    hundred images the interval of one competitor lies slightly high and holds the true value in about 93 per cent of
+    all cases. In a difference that cancels out.
+    """
+    low, high = np.percentile(samples, [(100 - CONFIDENCE) / 2, (100 + CONFIDENCE) / 2]).tolist()
+    return Interval(low, high)
+
+
+def difference(samples: Samples, others: Samples) -> Interval:
+    """Returns the interval of how much one competitor scores more than another, both of the same resamples.
+
+    Raises:
+        DataError: If they are not equally many.
+    """
+    if samples.shape != others.shape:
+        raise DataError(f"Samples must be of the same resamples, but got {len(samples)} and {len(others)}.")
+    return interval(samples - others)
+
+
+def is_better(samples: Samples, others: Samples) -> bool:
+    """Tells whether one competitor scores more than another by more than chance: the interval lies above zero.
+
+    Raises:
+        DataError: If they are not equally many.
+    """
+    return difference(samples, others).low > 0
+
+
+def _image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, seed: int) -> npt.NDArray[np.int32]:
+    """Shape (resamples, images): how often each image is drawn."""
+    if groups.shape != (images,):
+        raise DataError(f"Groups must be one for each of {images} images, but got shape {groups.shape}.")
+    names, group_of = np.unique(groups, return_inverse=True)
+    rng, number = np.random.default_rng(seed), len(names)
+    counts = np.empty((resamples, images), np.int32)
+    for row in counts:
+        row[:] = np.bincount(rng.integers(0, max(number, 1), number), minlength=number)[group_of]
+    return counts
+
+
+def _check_competitors(competitors: Sequence[Matches]) -> None:
+    if not competitors:
+        raise DataError("Competitors must be at least one, but got none.")
+    for number, other in enumerate(competitors):
+        for name in ("image_ids", "iou_thrs", "truth_images", "truth_labels"):
+            if not np.array_equal(getattr(competitors[0], name), getattr(other, name)):
+                raise DataError(f"Competitors must have the same {name}, but those of competitor {number} differ.")
+        if competitors[0].classes != other.classes:
+            raise DataError(f"Competitors must have the same classes, but those of competitor {number} differ.")

@@ -1,0 +1,1 @@
+"""Files of predictions from anywhere, as inputs of a fusion."""

@@ -1,0 +1,124 @@
+"""From the predictions of members to the ensemble: found, scored, written, and shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from recycle.data.json_files import write_json
+from recycle.data.prepare import PreparedData
+from recycle.errors import TrainingError
+from recycle.fusion.ensemble import Ensemble, MemberPredictions, fuse_ensemble, fuse_members, pool_out_of_fold
+from recycle.fusion.objective import FusionObjective
+from recycle.orchestration.ensemble import EnsembleTask, find_ensemble
+from recycle.orchestration.ledger import FinishedMember
+from recycle.paths import RunPaths
+from recycle.predictions.parquet import read_parquet, write_parquet
+from recycle.predictions.submission import write_detection_csv
+from recycle.recipe import Recipe
+from recycle.report.ensemble import EnsembleStudy, outlook, study_tables
+from recycle.report.ensemble_pictures import draw_study
+from recycle.report.results import Results, classes_table, scores_tables, verdict
+from recycle.report.sample_pictures import write_sample_pictures
+from recycle.report.scoring import score_run
+
+PICTURES = 8
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run whose members are trained.
+
+    Attributes:
+        recipe: Its recipe.
+        prepared: Its data.
+        members: The members that were finished.
+        failed: The reason for each member that was given up.
+        paths: Its folder.
+    """
+
+    recipe: Recipe
+    prepared: PreparedData
+    members: Sequence[FinishedMember]
+    failed: Mapping[str, str]
+    paths: RunPaths
+
+
+def finish_run(run: TrainedRun, console: Console, *, time_budget_s: float | None = None) -> Results:
+    """Finds the best ensemble of the models, scores it, writes it with the submission, and shows what came out.
+
+    Args:
+        run: The run, on a cluster that is connected.
+        console: Where progress and results are shown.
+        time_budget_s: For the search of fusion settings, see `EnsembleTask`.
+
+    Raises:
+        TrainingError: If no member is left to fuse.
+    """
+    members = _read_members(run)
+    model_oof = pool_out_of_fold(members)
+    objective = FusionObjective(model_oof, run.prepared.train, run.prepared.folds, run.recipe.fusion.metric)
+    settings, study = find_ensemble(_task(run, objective, time_budget_s), console.print)
+    ensemble = fuse_ensemble(
+        model_oof,
+        fuse_members(members, model_oof.models, run.prepared.test),
+        run.prepared.train,
+        run.prepared.test,
+        run.prepared.folds,
+        settings,
+    )
+    results = score_run(run.recipe, run.prepared, members, ensemble, study, run.failed)
+    _write(run, results, ensemble, study)
+    _show(results, study, run.paths, console)
+    return results
+
+
+def _task(run: TrainedRun, objective: FusionObjective, time_budget_s: float | None) -> EnsembleTask:
+    images = run.prepared.train.images
+    return EnsembleTask(
+        objective=objective,
+        group_of={image.id: group for image, group in zip(images, run.prepared.groups.tolist(), strict=True)},
+        fusion=run.recipe.fusion,
+        seed=run.recipe.seed,
+        journal=run.paths.fusion_journal,
+        time_budget_s=time_budget_s,
+    )
+
+
+def _read_members(run: TrainedRun) -> list[MemberPredictions]:
+    if not run.members:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in run.failed.items())
+        raise TrainingError(f"no member could be trained: {reasons}")
+    root = run.paths.root
+    return [
+        MemberPredictions(entry.member, entry.model, read_parquet(root / entry.oof), read_parquet(root / entry.test))
+        for entry in run.members
+    ]
+
+
+def _write(run: TrainedRun, results: Results, ensemble: Ensemble, study: EnsembleStudy) -> None:
+    paths, prepared = run.paths, run.prepared
+    write_parquet(ensemble.oof, paths.predictions(0, "oof", "ensemble"))
+    write_parquet(ensemble.test, paths.predictions(0, "test", "ensemble"))
+    file_names = {image.id: image.file_name for image in prepared.test.images}
+    write_detection_csv(ensemble.test, file_names, paths.submission)
+    write_sample_pictures(prepared.train, ensemble.oof, PICTURES, paths.pictures / "oof")
+    write_sample_pictures(prepared.test, ensemble.test, PICTURES, paths.pictures / "test")
+    draw_study(study, paths.pictures / "fusion")
+    write_json({entry.member: _times(entry) for entry in run.members}, paths.timing, indent=1)
+    write_json(study.to_json(), paths.fusion_study, indent=1)
+    write_json(results.to_json(), paths.results, indent=1)
+
+
+def _times(entry: FinishedMember) -> dict[str, object]:
+    return {"seconds": entry.seconds, "attempts": entry.attempts, "host": entry.host}
+
+
+def _show(results: Results, study: EnsembleStudy, paths: RunPaths, console: Console) -> None:
+    for table in (*scores_tables(results), classes_table(results), *study_tables(study)):
+        console.print(table)
+    console.print(verdict(results))
+    console.print(outlook(study))
+    for name, reason in results.failed.items():
+        console.print(f"Failed: {name}: {reason}")
+    console.print(f"Results: {paths.results}, submission: {paths.submission}, pictures: {paths.pictures}")

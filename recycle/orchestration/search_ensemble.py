@@ -1,0 +1,46 @@
+"""The fusion stage of a finished run once more: the one function behind `jobs/search_ensemble.py`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from recycle.data.prepare import read_prepared
+from recycle.errors import ResumeError
+from recycle.orchestration.cluster import connected
+from recycle.orchestration.finish import TrainedRun, finish_run
+from recycle.orchestration.ledger import Ledger
+from recycle.orchestration.open_run import open_run, recorded_data
+from recycle.orchestration.plan import member_names
+from recycle.paths import RunPaths
+from recycle.recipe_yaml import load_recipe
+from recycle.report.results import Results
+
+
+def search_ensemble(
+    root: Path, console: Console, *, trials: int | None, time_budget_s: float | None, changes: Sequence[str]
+) -> Results:
+    """Searches the best ensemble of a run's models, and replaces the results, submission and pictures of the run.
+
+    Args:
+        root: The run folder.
+        console: Where progress and results are shown.
+        trials: Settings to try in all, those of an earlier search like this one counted; None as the recipe says.
+        time_budget_s: Ends the search earlier after about so many seconds.
+        changes: `key=value` for the recipe's fusion.
+
+    Raises:
+        RecycleError: If there is no such run, it is in use, or the changes concern more than fusion.
+    """
+    paths = RunPaths(root)
+    if not paths.prepared.is_file():
+        raise ResumeError(f"{root}: there is no trained run, as data/{paths.prepared.name} is missing")
+    more = [] if trials is None else [f"fusion.trials={trials}"]
+    recipe = load_recipe(str(paths.recipe.absolute()), [*changes, *more])
+    with open_run(recipe, paths, resume=True), connected():
+        members = Ledger(paths.ledger).latest()
+        missing = set(member_names(recipe)) - {entry.member for entry in members}
+        failed = dict.fromkeys(sorted(missing), "not finished when the ensemble was searched")
+        prepared = read_prepared(recorded_data(paths) or paths.sample, paths)
+        run = TrainedRun(recipe, prepared, members, failed, paths)
+        return finish_run(run, console, time_budget_s=time_budget_s)

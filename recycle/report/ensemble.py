@@ -1,0 +1,153 @@
+"""What is known of an ensemble: how it was found, what it is worth, and what each of its models does for it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from recycle.evaluation.agreement import Agreement
+from recycle.evaluation.comparison import Comparison, Rating
+from recycle.fusion.contributions import Growth
+from recycle.fusion.response import Response
+from recycle.fusion.selection import Selection
+from recycle.recipe import Metric
+
+DEFAULT_FUSION = "default fusion"
+TUNED_FUSION = "tuned fusion"
+
+TITLES: Mapping[Metric, str] = {"map50": "mAP50", "map": "mAP", "map75": "mAP75"}
+
+
+@dataclass(frozen=True)
+class Worth:
+    """How good models and fusions are, and which of them are better than others by more than chance."""
+
+    ratings: Mapping[str, Rating]
+    comparisons: Sequence[Comparison]
+
+    def to_json(self) -> dict[str, Any]:
+        """Ratings by name, and the comparisons with their verdicts."""
+        return {
+            "ratings": {name: asdict(rating) for name, rating in self.ratings.items()},
+            "comparisons": [{**asdict(pair), "verdict": pair.verdict} for pair in self.comparisons],
+        }
+
+
+@dataclass(frozen=True)
+class EnsembleStudy:
+    """How an ensemble was found and what it is worth, all on out-of-fold predictions.
+
+    Attributes:
+        metric: What every score is.
+        parameters: The settings found, as the search names them.
+        trials: Every setting that was tried, in order: its parameters, and "score".
+        selection: The greedy forward selection.
+        pooled: Models and fusions on all images; the tuned fusion flatters itself, as these images tuned it.
+        held_out: The same, averaged over folds, each fold's images fused with settings tuned on the other folds': the
+            nested estimate of what the search is worth.
+        agreement: What models have in common.
+        leave_one_out: By how much the ensemble's score exceeds that without each of its models.
+        growth: How the score grows with the number of models.
+        responses: How the score answers to each threshold alone.
+    """
+
+    metric: Metric
+    parameters: Mapping[str, Any]
+    trials: Sequence[Mapping[str, Any]]
+    selection: Selection
+    pooled: Worth
+    held_out: Worth
+    agreement: Agreement
+    leave_one_out: Mapping[str, float]
+    growth: Growth
+    responses: Mapping[str, Response]
+
+    def to_json(self) -> dict[str, Any]:
+        """The document `fusion.json`."""
+        return {
+            "metric": self.metric,
+            "parameters": dict(self.parameters),
+            "selection": {"models": self.selection.names, "scores": self.selection.scores},
+            "pooled": self.pooled.to_json(),
+            "held_out": self.held_out.to_json(),
+            "agreement": {
+                "models": self.agreement.names,
+                "score_thrs": self.agreement.score_thrs,
+                "found": self.agreement.found.tolist(),
+                "errors": self.agreement.errors.tolist(),
+            },
+            "leave_one_out": dict(self.leave_one_out),
+            "growth": asdict(self.growth),
+            "responses": {name: asdict(response) for name, response in self.responses.items()},
+            "trials": list(self.trials),
+        }
+
+
+def study_tables(study: EnsembleStudy) -> Iterator[Table]:
+    """What a user wants to know at the end of a search: what it is worth, which models matter, how alike they are."""
+    yield _ratings_table(study)
+    yield _comparisons_table(study.held_out)
+    yield _models_table(study)
+
+
+def outlook(study: EnsembleStudy) -> str:
+    """One sentence on what one more model would bring."""
+    growth = study.growth
+    if len(growth.means) == 1:
+        return "The ensemble is a single model, so there is no telling what one more would bring."
+    return (
+        f"The last of {len(growth.means)} brought {growth.gain:+.4f} {TITLES[study.metric]} (a mean over orders "
+        f"of adding them; standard deviation {growth.gain_deviation:.4f}). One more of their kind brings at most that."
+    )
+
+
+def _ratings_table(study: EnsembleStudy) -> Table:
+    title = f"{TITLES[study.metric]} out of fold (95 % interval)"
+    table = _table(title, "", "all images", "held out, mean of folds")
+    for name, rating in study.pooled.ratings.items():
+        both = (rating, study.held_out.ratings[name])
+        table.add_row(Text(name), *(f"{one.score:.4f} ({_span(one)})" for one in both))
+    return table
+
+
+def _comparisons_table(worth: Worth) -> Table:
+    table = _table("Differences, held out, mean of folds", "", "", "", "")
+    for pair in worth.comparisons:
+        table.add_row(
+            Text(f"{pair.name} against {pair.other}"), f"{pair.difference:+.4f}", _span(pair, "+"), pair.verdict
+        )
+    return table
+
+
+def _span(one: Rating | Comparison, sign: str = "") -> str:
+    return f"{one.interval.low:{sign}.4f} to {one.interval.high:{sign}.4f}"
+
+
+def _models_table(study: EnsembleStudy) -> Table:
+    table = _table("Models of the ensemble", "", "weight", "without it", "most like it", "objects", "errors")
+    for row, name in enumerate(study.agreement.names):
+        twin = _most_alike(study.agreement, row)
+        gain = study.leave_one_out.get(name)
+        table.add_row(
+            Text(name),
+            str(study.parameters.get(f"weight {name}", 1)),
+            "-" if gain is None else f"{-gain:+.4f}",
+            Text("-" if twin is None else study.agreement.names[twin]),
+            "-" if twin is None else f"{study.agreement.found[row, twin]:.2f}",
+            "-" if twin is None else f"{study.agreement.errors[row, twin]:.2f}",
+        )
+    return table
+
+
+def _most_alike(agreement: Agreement, row: int) -> int | None:
+    others = [other for other in range(len(agreement.names)) if other != row]
+    return max(others, key=lambda other: float(agreement.found[row, other]), default=None)
+
+
+def _table(title: str, *headings: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number == 0 else "right", no_wrap=number > 0)
+    return table

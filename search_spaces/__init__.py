@@ -1,0 +1,1 @@
+"""What searches may try: plain define-by-run functions, which Optuna and Ray Tune's OptunaSearch take as they are."""

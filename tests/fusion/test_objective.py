@@ -1,0 +1,67 @@
+import pickle
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from recycle.errors import DataError, RecipeError
+from recycle.evaluation.detection import evaluate
+from recycle.fusion.calibration import calibrated_out_of_fold
+from recycle.fusion.methods import FusionSettings, Method, fuse_by
+from recycle.fusion.objective import FusionObjective
+from recycle.fusion.settings import DEFAULTS, Calibration, EnsembleSettings
+from recycle.recipe.fusion import Metric
+from tests.evaluation.scenes import HEIGHT, WIDTH, found
+from tests.fusion.scenes import MODELS, alternating_folds, random_models, random_objective
+from tests.predictions.strategies import assert_same
+
+SIZES = dict.fromkeys(range(24), (WIDTH, HEIGHT))
+
+
+@pytest.mark.parametrize("calibration", get_args(Calibration))
+@pytest.mark.parametrize("method", get_args(Method))
+def test_the_score_is_that_of_each_step_by_itself(calibration: Calibration, method: Method) -> None:
+    predictions, truth = random_models()
+    objective = random_objective()
+    fusion = FusionSettings(0.5, 0.02, (2, 1, 0), method=method)
+    scores = calibrated_out_of_fold(predictions, truth, alternating_folds(truth), calibration)
+    fused = fuse_by(scores, SIZES, fusion, "fused")
+    assert_same(objective.fused(EnsembleSettings(fusion, calibration)), fused)
+    assert objective(EnsembleSettings(fusion, calibration)) == pytest.approx(evaluate(truth, fused).map50, abs=1e-9)
+
+
+def test_calibration_matters_and_leaves_no_trace() -> None:
+    objective = random_objective()
+    before = objective(DEFAULTS)
+    others = [objective(replace(DEFAULTS, calibration=kind)) for kind in ("isotonic", "temperature")]
+    assert len({before, *others}) == 3
+    assert objective(DEFAULTS) == before
+
+
+@pytest.mark.parametrize("metric", get_args(Metric))
+def test_it_pickles(metric: Metric) -> None:
+    predictions, truth = random_models()
+    objective = FusionObjective(predictions, truth, alternating_folds(truth), metric)
+    settings = replace(DEFAULTS, calibration="temperature")
+    again = pickle.loads(pickle.dumps(objective))
+    assert again.models == MODELS
+    assert again(settings) == objective(settings) == evaluate(truth, objective.fused(settings)).to_json()[metric]
+
+
+def test_a_part_of_the_images_learns_nothing_from_the_others() -> None:
+    predictions, truth = random_models()
+    folds, part = alternating_folds(truth, 3), np.arange(15)
+    blind = replace(truth, annotations=tuple(a for a in truth.annotations if a.image_id < 15))
+    settings = replace(DEFAULTS, calibration="isotonic")
+    score = FusionObjective(predictions, truth, folds).on(part)(settings)
+    assert score == FusionObjective(predictions.of_images(part), blind, folds)(settings)
+    assert score != FusionObjective(predictions, truth, folds)(settings)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    _, truth = random_models()
+    with pytest.raises(RecipeError, match="one for each of 3 models"):
+        random_objective()(EnsembleSettings(FusionSettings(weights=(1, 2))))
+    with pytest.raises(DataError, match="image_id=99"):
+        FusionObjective(found([], images=[0, 99]), truth, alternating_folds(truth))
