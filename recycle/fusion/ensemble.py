@@ -22,13 +22,13 @@ class MemberPredictions:
     Attributes:
         member: The member's name.
         model: The model's name.
-        oof: Predictions of the fold that it never saw.
+        oof: Predictions of the fold that it never saw; None where it was trained on all images.
         test: Predictions of the test images.
     """
 
     member: str
     model: str
-    oof: Predictions
+    oof: Predictions | None
     test: Predictions
 
 
@@ -63,7 +63,7 @@ def build_ensemble(
         trials: Settings to try.
         seed: Seed of the search.
     """
-    model_oof = concatenate([member.oof for member in members])
+    model_oof = concatenate([member.oof for member in members if member.oof is not None])
     model_test = concatenate([_fuse_members(members, model, _sizes(test)) for model in model_oof.models])
     fusion = tune_wbf(model_oof, train, trials, seed)
     return Ensemble(

@@ -9,6 +9,7 @@ from recycle.data.json_files import write_json
 from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
 from recycle.errors import TrainingError
 from recycle.fusion.ensemble import Ensemble, MemberPredictions, build_ensemble
+from recycle.models.prerequisites import missing_masks
 from recycle.orchestration.cluster import connected, node_resources, require_resources
 from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.open_run import open_run, origin_of, require_same_data
@@ -18,10 +19,12 @@ from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet, write_parquet
 from recycle.predictions.submission import write_detection_csv
 from recycle.recipe import Recipe
+from recycle.recipe.ineffective import settings_without_effect
 from recycle.report.progress import Display
 from recycle.report.results import Results, classes_table, scores_tables, verdict
 from recycle.report.sample_pictures import write_sample_pictures
 from recycle.report.scoring import score_run
+from recycle.training.class_weights import require_known_classes
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 
 PICTURES = 8
@@ -53,13 +56,14 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         require_same_data(data, prepared.digest, paths)
         write_prepared(prepared, paths)
         _tell_about_data(prepared, paths, console)
+        _check_settings(recipe, prepared, console)
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
         ledger = Ledger(paths.ledger)
         failed = _train(recipe, plans, prepared, ledger, paths, console)
         members = _gather(plans, ledger, root)
-        if not members:
+        if not any(member.oof is not None for member in members):
             reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
-            raise TrainingError(f"no member could be trained: {reasons}")
+            raise TrainingError(f"no member that leaves out a fold could be trained: {reasons}")
         console.print("Searching fusion settings on out-of-fold predictions")
         ensemble = build_ensemble(members, prepared.train, prepared.test, trials=recipe.fusion.trials, seed=recipe.seed)
         results = score_run(recipe, prepared, members, ensemble, failed)
@@ -82,6 +86,15 @@ def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) 
         console.print(f"  {rule}: {count} (see {paths.validation_table})")
     for name, groups in prepared.folds.rare_classes.items():
         console.print(f"  {name}: too rare to be in every fold (groups of images that show it: {groups})")
+
+
+def _check_settings(recipe: Recipe, prepared: PreparedData, console: Console) -> None:
+    """Refuses settings that do not go with the data, and warns of those without effect and of missing masks."""
+    for model in recipe.models:
+        for phase in model.in_phases():
+            require_known_classes(phase.losses, prepared.train)
+        for line in [*settings_without_effect(model), *missing_masks(model, prepared.train)]:
+            console.print(f"Warning: {model.name}: {line}")
 
 
 def _train(
@@ -121,7 +134,7 @@ def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) 
         member=plan.name,
         model=plan.settings.name,
         fold=plan.fold,
-        oof=str(plan.oof.relative_to(root)),
+        oof=str(plan.oof.relative_to(root)) if plan.oof else None,
         test=str(plan.test.relative_to(root)),
         checkpoint=str(outcome.checkpoint.relative_to(root)),
         seconds=outcome.seconds,
@@ -133,7 +146,12 @@ def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) 
 def _gather(plans: Sequence[MemberPlan], ledger: Ledger, root: Path) -> list[MemberPredictions]:
     finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
     return [
-        MemberPredictions(entry.member, entry.model, read_parquet(root / entry.oof), read_parquet(root / entry.test))
+        MemberPredictions(
+            entry.member,
+            entry.model,
+            read_parquet(root / entry.oof) if entry.oof else None,
+            read_parquet(root / entry.test),
+        )
         for entry in finished
     ]
 

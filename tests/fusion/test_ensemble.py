@@ -57,6 +57,7 @@ def test_members_of_a_model_pool_into_one_out_of_fold_prediction(ensemble: Ensem
         pooled = ensemble.model_oof.of_model(name)
         assert pooled.coverage[0].tolist() == list(range(20))
         for part, fold in zip(parts, FOLDS, strict=True):
+            assert part.oof is not None
             assert are_equal(pooled.of_images(fold), part.oof)
 
 
@@ -89,6 +90,17 @@ def test_a_model_that_lacks_a_fold_still_counts_where_it_predicts() -> None:
     alone = fuse(ensemble.model_oof.of_model("a"), SIZES, ensemble.fusion.settings, "ensemble")
     assert are_equal(ensemble.oof.of_images(FOLDS[1]), alone.of_images(FOLDS[1]))
     assert not are_equal(ensemble.oof.of_images(FOLDS[0]), alone.of_images(FOLDS[0]))
+
+
+def test_a_member_of_all_images_joins_its_model_on_test_images_alone(ensemble: Ensemble) -> None:
+    found = random_predictions(np.random.default_rng(9), whole_scene(), boxes=300, name="a")
+    everything = MemberPredictions("a-all", "a", None, found.of_images(TEST))
+    joined = built([*all_members(), everything])
+    assert joined.fusion == ensemble.fusion
+    assert are_equal(joined.model_oof, ensemble.model_oof)
+    parts = [member.test.renamed(member.member) for member in (*all_members()[:2], everything)]
+    assert are_equal(joined.model_test.of_model("a"), fuse(concatenate(parts), SIZES, DEFAULTS, "a"))
+    assert are_equal(joined.model_test.of_model("b"), ensemble.model_test.of_model("b"))
 
 
 def test_one_member_alone_is_an_ensemble() -> None:
