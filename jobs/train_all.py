@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from recycle.orchestration.job import ExitStatus, run_job
+from recycle.orchestration.plan_report import foresee
 from recycle.orchestration.run import run
 from recycle.recipe_yaml import load_recipe
 
@@ -25,6 +26,9 @@ def main() -> ExitStatus:
 
     def body(console: Console) -> ExitStatus:
         recipe = load_recipe(arguments.recipe, arguments.set)
+        if arguments.plan or arguments.probe:
+            foresee(recipe, arguments.data, arguments.gpus, probe=arguments.probe, console=console)
+            return ExitStatus.SUCCESS
         results = run(recipe, arguments.data, root, resume=arguments.resume, console=console)
         return ExitStatus.MEMBERS_FAILED if results.failed else ExitStatus.SUCCESS
 
@@ -59,7 +63,13 @@ def parse_arguments() -> argparse.Namespace:
         help="change the recipe, for example models.0.epochs=2 seed=1",
     )
     parser.add_argument("--resume", action="store_true", help="continue the run in RUN; nothing finished is redone")
-    return parser.parse_args()
+    parser.add_argument("--plan", action="store_true", help="print what the run would take, and train nothing")
+    parser.add_argument("--probe", action="store_true", help="measure a few steps of each model here, then as --plan")
+    parser.add_argument("--gpus", type=int, metavar="N", help="plan for N GPUs")
+    arguments = parser.parse_args()
+    if arguments.gpus is not None and not (arguments.gpus > 0 and (arguments.plan or arguments.probe)):
+        parser.error("--gpus must be at least 1 and goes with --plan or --probe")
+    return arguments
 
 
 if __name__ == "__main__":

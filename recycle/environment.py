@@ -1,7 +1,8 @@
 """Process-wide settings that keep the libraries below from phoning home, set in one place for every process."""
 
 import os
-from pathlib import Path
+
+from recycle.paths import user_caches
 
 QUIET_ENVIRONMENT = {
     "NO_ALBUMENTATIONS_UPDATE": "1",
@@ -18,7 +19,6 @@ def keep_private() -> None:
     Ultralytics' settings go to a folder of our own, apart from those of other programs.
     """
     os.environ.update(QUIET_ENVIRONMENT)
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    yolo_config = caches / "recycle" / "ultralytics"
+    yolo_config = user_caches() / "recycle" / "ultralytics"
     yolo_config.mkdir(parents=True, exist_ok=True)
     os.environ["YOLO_CONFIG_DIR"] = str(yolo_config)

@@ -1,11 +1,22 @@
-"""The layout of a run folder, known here and nowhere else."""
+"""The layout of a run folder, and of what is kept between runs, known here and nowhere else."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 Part = Literal["oof", "test"]
 """Out-of-fold predictions of training images, and predictions of test images."""
+
+
+def user_caches() -> Path:
+    """Where programs keep what they can make again."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def probes_folder() -> Path:
+    """Where the measured speed of models is kept, for all runs of a user."""
+    return user_caches() / "recycle" / "probes"
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def test_imports_point_one_way_and_ray_stays_in_its_place() -> None:
 @pytest.mark.parametrize(
     ("file", "source", "told"),
     [
-        ("recycle/data/coco.py", "from recycle.models.yolo import YOLOv5", ["recycle.models.yolo.YOLOv5"]),
+        ("recycle/data/coco.py", "from recycle.models.yolo import YOLO", ["recycle.models.yolo.YOLO"]),
         ("recycle/data/coco.py", "import recycle.models", ["recycle.models"]),
         ("recycle/data/coco.py", "from recycle import models", ["recycle.models"]),
         ("recycle/data/coco.py", "from ..models import yolo", ["recycle.models.yolo"]),

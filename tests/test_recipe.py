@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from recycle.recipe import CascadeRCNN, Colour, Data, Fusion, Optimizer, Recipe, Resize, Resources, YOLOv5
+from recycle.recipe import YOLO, CascadeRCNN, Colour, Data, Fusion, Optimizer, Recipe, Resize, Resources
 from tests.recipes import example_content, example_recipe
 
 CASCADE = {"name": "a", "family": "cascade_rcnn", "image_size": 64, "epochs": 1, "batch_size": 1}
-YOLO = {**CASCADE, "family": "yolov5", "size": "tiny"}
+YOLOV5 = {**CASCADE, "family": "yolov5", "size": "tiny"}
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ YOLO = {**CASCADE, "family": "yolov5", "size": "tiny"}
         (lambda: Optimizer(momentum=1), "less than 1"),
         (lambda: Optimizer(clip_grad_norm=0), "greater than 0"),
         (lambda: Resources(num_cpus=0), "greater than 0"),
-        (lambda: Resources(num_gpus=1.5), "between 0 and 1 inclusive, but got num_gpus=1.5"),
+        (lambda: Resources(num_gpus=1.5), "at most 1 or a whole number, but got num_gpus=1.5"),
         (lambda: CascadeRCNN.model_validate({**CASCADE, "name": "a/b"}), "match pattern"),
         (lambda: CascadeRCNN.model_validate({**CASCADE, "name": ".."}), "match pattern"),
         (lambda: CascadeRCNN.model_validate({**CASCADE, "name": "a-fold1"}), "must not contain '-fold'"),
@@ -43,9 +43,9 @@ YOLO = {**CASCADE, "family": "yolov5", "size": "tiny"}
             "exactly one 'resize', but got 2",
         ),
         (lambda: CascadeRCNN.model_validate({**CASCADE, "backbone": "vgg"}), "resnet50"),
-        (lambda: YOLOv5.model_validate({**YOLO, "size": "s"}), "only at size 'tiny', but got size='s'"),
+        (lambda: YOLO.model_validate({**YOLOV5, "size": "s"}), "only at size 'tiny', but got size='s'"),
         (lambda: example_recipe(models=[]), "at least 1 item"),
-        (lambda: example_recipe(models=[CASCADE, YOLO]), "'a' is repeated"),
+        (lambda: example_recipe(models=[CASCADE, YOLOV5]), "'a' is repeated"),
         (lambda: example_recipe(seed=2**31), "less than"),
         (lambda: example_recipe(seed=-1), "greater than or equal to 0"),
         (lambda: example_recipe(colour="red"), "Extra inputs"),
@@ -60,12 +60,12 @@ def test_wrong_values_are_refused(build: Callable[[], Any], rule: str) -> None:
 @pytest.mark.parametrize("size", ["n", "s", "m", "l", "x"])
 def test_yolov5_of_full_size_starts_from_scratch_or_a_file(size: str) -> None:
     for pretrained in ("none", "weights.pth"):
-        assert YOLOv5.model_validate({**YOLO, "size": size, "pretrained": pretrained}).pretrained == pretrained
+        assert YOLO.model_validate({**YOLOV5, "size": size, "pretrained": pretrained}).pretrained == pretrained
 
 
 def test_families_are_told_apart_by_their_name() -> None:
-    recipe = example_recipe(models=[CASCADE, {**YOLO, "name": "b"}])
-    assert [type(model) for model in recipe.models] == [CascadeRCNN, YOLOv5]
+    recipe = example_recipe(models=[CASCADE, {**YOLOV5, "name": "b"}])
+    assert [type(model) for model in recipe.models] == [CascadeRCNN, YOLO]
 
 
 def test_nothing_changes_after_validation() -> None:

@@ -61,9 +61,9 @@ def place_of(text: str, at: str) -> str:
         ),
         (
             "family: yolov5",
-            "family: yolov9",
-            "yolov9",
-            "models.1.family: Input should be one of 'cascade_rcnn', 'yolov5', but got 'yolov9'",
+            "family: yolov4",
+            "yolov4",
+            "models.1.family: Input should be one of 'cascade_rcnn', ",
         ),
         (
             "    size: tiny\n",
@@ -141,10 +141,10 @@ def test_all_that_is_wrong_is_told_at_once(recipe_file: Path) -> None:
 
 
 def test_the_only_model_refused_is_not_told_as_no_model(recipe_file: Path) -> None:
-    recipe_file.write_text("name: x\nmodels: [{family: yolov9}]\n")
-    assert refusal(recipe_file).splitlines() == [
-        f"{recipe_file}:2:19: models.0.family: Input should be one of 'cascade_rcnn', 'yolov5', but got 'yolov9'"
-    ]
+    recipe_file.write_text("name: x\nmodels: [{family: yolov4}]\n")
+    (told,) = refusal(recipe_file).splitlines()
+    assert told.startswith(f"{recipe_file}:2:19: models.0.family: Input should be one of 'cascade_rcnn', ")
+    assert told.endswith(", but got 'yolov4'")
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones(tmp_path: Path) -> None:
@@ -204,7 +204,10 @@ def test_of_two_overrides_the_later_counts(recipe_file: Path) -> None:
         ("retries.x=1", "--set retries.x=1: retries: Input should be a valid integer"),
         ("models.0.name=yolov5", "--set models.0.name=yolov5: models: models must have different names"),
         ("models.1.size=s", "--set models.1.size=s: models.1: pretrained must be"),
-        ("models.0.resources.num_gpus=2", "--set models.0.resources.num_gpus=2: models.0.resources.num_gpus: num_gpus"),
+        (
+            "models.0.resources.num_gpus=2.5",
+            "--set models.0.resources.num_gpus=2.5: models.0.resources.num_gpus: num_gpus",
+        ),
         (
             "models.1.augmentations=[{type: blur}]",
             "--set models.1.augmentations=[{type: blur}]: models.1.augmentations.0.type: Input should be one of",

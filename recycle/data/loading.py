@@ -1,4 +1,4 @@
-"""Images and their boxes as the data loader takes them, every draw seeded by (seed, epoch, sample)."""
+"""Images, their boxes and masks as the data loader takes them, every draw seeded by (seed, epoch, sample)."""
 
 import random
 from collections.abc import Sequence
@@ -76,8 +76,10 @@ def _sample(
 
 def _instance(annotation: Annotation, labels: dict[int, int]) -> dict[str, Any]:
     x, y, width, height = annotation.bbox
+    right, bottom = x + width, y + height
     return {
-        "bbox": [x, y, x + width, y + height],
+        "bbox": [x, y, right, bottom],
         "bbox_label": labels[annotation.category_id],
         "ignore_flag": int(annotation.iscrowd),
+        "mask": annotation.segmentation or [[x, y, right, y, right, bottom, x, bottom]],
     }

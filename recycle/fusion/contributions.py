@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recycle.fusion.objective import FusionObjective
+from recycle.fusion.objective import Objective
 from recycle.fusion.settings import EnsembleSettings
 
 MOST_SETS = 150
@@ -28,7 +28,7 @@ class Growth:
     gain_deviation: float
 
 
-def leave_one_out(objective: FusionObjective, settings: EnsembleSettings) -> dict[str, float]:
+def leave_one_out(objective: Objective, settings: EnsembleSettings) -> dict[str, float]:
     """Returns by how much the score of an ensemble exceeds that without each of its models, other settings alike.
 
     Args:
@@ -49,7 +49,7 @@ def leave_one_out(objective: FusionObjective, settings: EnsembleSettings) -> dic
     }
 
 
-def grow(objective: FusionObjective, settings: EnsembleSettings, seed: int) -> Growth:
+def grow(objective: Objective, settings: EnsembleSettings, seed: int) -> Growth:
     """Scores ensembles of growing numbers of models, added in random orders, other settings alike.
 
     Args:
@@ -81,5 +81,5 @@ def grow(objective: FusionObjective, settings: EnsembleSettings, seed: int) -> G
     )
 
 
-def _chosen(objective: FusionObjective, settings: EnsembleSettings) -> list[str]:
+def _chosen(objective: Objective, settings: EnsembleSettings) -> list[str]:
     return [name for name, weight in settings.weight_of(objective.models).items() if weight > 0]

@@ -1,6 +1,7 @@
 """What a search over the settings of an ensemble climbs."""
 
 from collections.abc import Collection
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,17 @@ from recycle.fusion.settings import Calibration, EnsembleSettings
 from recycle.fusion.wbf_columns import Grouped, group
 from recycle.predictions.values import Predictions
 from recycle.recipe.fusion import Metric
+
+
+class Objective(Protocol):
+    """Scores settings, in this process or elsewhere."""
+
+    def __call__(self, settings: EnsembleSettings) -> float:
+        """Returns the score from 0 to 1."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models in the order of the weights."""
 
 
 class FusionObjective:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from recycle.fusion.objective import FusionObjective
+from recycle.fusion.objective import Objective
 from recycle.fusion.settings import IOU_THR_RANGE, SKIP_BOX_THR_RANGE, EnsembleSettings
 
 POINTS = 11
@@ -19,7 +19,7 @@ class Response:
     scores: tuple[float, ...]
 
 
-def respond(objective: FusionObjective, settings: EnsembleSettings) -> dict[str, Response]:
+def respond(objective: Objective, settings: EnsembleSettings) -> dict[str, Response]:
     """Returns the response to each threshold over the range of the search, the settings' own value among its points.
 
     Args:
@@ -37,9 +37,7 @@ def respond(objective: FusionObjective, settings: EnsembleSettings) -> dict[str,
     return {name: _response(objective, settings, name, grid) for name, grid in grids.items()}
 
 
-def _response(
-    objective: FusionObjective, settings: EnsembleSettings, name: str, grid: npt.NDArray[np.float64]
-) -> Response:
+def _response(objective: Objective, settings: EnsembleSettings, name: str, grid: npt.NDArray[np.float64]) -> Response:
     values = sorted({*np.round(grid, 6).tolist(), getattr(settings.fusion, name)})
     changed = [replace(settings, fusion=replace(settings.fusion, **{name: value})) for value in values]
     return Response(tuple(values), tuple(objective(one) for one in changed))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from recycle.fusion.objective import FusionObjective
+from recycle.fusion.objective import Objective
 from recycle.fusion.settings import DEFAULTS, EnsembleSettings
 
 
@@ -26,7 +26,7 @@ class Selection:
         return self.names[: self.scores.index(max(self.scores)) + 1]
 
 
-def select_greedily(objective: FusionObjective, settings: EnsembleSettings = DEFAULTS) -> Selection:
+def select_greedily(objective: Objective, settings: EnsembleSettings = DEFAULTS) -> Selection:
     """Begins with the best model and adds, one by one, that with which the score is highest, to the very last.
 
     Equal scores go to the model that comes first in the objective's order. Of n models n (n + 1) / 2 sets are scored.

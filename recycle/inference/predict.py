@@ -1,53 +1,85 @@
-"""Batched prediction of images by one network."""
+"""Batched prediction of images by one network, in one view or several."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
 from torch.utils.data import DataLoader
 
 from recycle.data.coco import Dataset
 from recycle.data.loading import DetectionImages
-from recycle.data.transforms import inference_pipeline
+from recycle.inference.views import collate_views, merge_views, unflip, views_pipeline
 from recycle.predictions.boxes import clip_xyxy
-from recycle.predictions.values import Predictions
+from recycle.predictions.values import Predictions, concatenate
+from recycle.recipe import Model
 
 SHORTEST_SIDE = 1e-3
 """Boxes thinner than this, in pixels, are rounding errors."""
 
+LARGEST_BATCH = 8
+"""Beyond it prediction gets hardly faster, and views larger than the images of training must fit into memory too."""
 
-def predict(model: BaseModel, dataset: Dataset, *, image_size: int, batch_size: int, name: str) -> Predictions:
+
+def predict(network: BaseModel, dataset: Dataset, settings: Model) -> Predictions:
     """Predicts all images of a data set.
 
     Args:
-        model: A network on the device where it shall run.
+        network: A network on the device where it shall run.
         dataset: The images; annotations are not looked at.
-        image_size: Longer side, in pixels, to which images are scaled.
-        batch_size: Images a step.
-        name: The model's name in the predictions.
+        settings: The network's model, which says how large it sees images and in which views.
 
     Returns:
-        Boxes in pixels of the original images, which are all covered.
+        Boxes in pixels of the original images, which are all covered, under the model's name.
     """
-    images = DetectionImages(dataset, inference_pipeline(image_size), seed=0)
-    loader = DataLoader(images, batch_size=batch_size, collate_fn=pseudo_collate)
-    model.eval()
-    samples: list[Any] = []
-    with torch.no_grad(), torch.autocast(_device_type(model), enabled=_device_type(model) == "cuda"):
-        for batch in loader:
-            samples.extend(sample.cpu() for sample in model.test_step(batch))
-    return to_predictions(samples, dataset, name)
+    nothing = Predictions.empty((settings.name,), (np.zeros(0, np.int64),))
+    return concatenate([nothing, *predict_batches(network, dataset, settings)])
+
+
+def predict_batches(network: BaseModel, dataset: Dataset, settings: Model) -> Iterator[Predictions]:
+    """Predicts a data set batch by batch, as `predict` does, so that only one batch is in memory.
+
+    Yields:
+        Predictions of the next images, in the order of the data set.
+    """
+    pipeline = views_pipeline(settings.image_size, settings.tta.all_views())
+    loader = DataLoader(
+        DetectionImages(dataset, pipeline, seed=0),
+        # Training a batch takes more memory than predicting it.
+        batch_size=min(settings.batch_size, LARGEST_BATCH),
+        num_workers=max(0, int(settings.resources.num_cpus) - 1),
+        collate_fn=collate_views,
+    )
+    sizes = {image.id: (image.width, image.height) for image in dataset.images}
+    network.eval()
+    for views in loader:
+        predicted = [
+            _to_columns(_predict_view(network, view, settings.precision), sizes, settings.name) for view in views
+        ]
+        yield merge_views(predicted, sizes, settings.tta, settings.name)
+
+
+@torch.no_grad()
+def _predict_view(network: BaseModel, batch: dict[str, Any], precision: str) -> list[Any]:
+    """Gives mmdet's `DetDataSample`s of one batch of one view, boxes as they lie in the original images."""
+    device_type = next(network.parameters()).device.type
+    is_mixed = device_type == "cuda" and precision != "fp32"
+    # Of the two halves, fp16 tells more scores apart.
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float16
+    with torch.autocast(device_type, dtype=dtype, enabled=is_mixed):
+        return [unflip(sample.cpu()) for sample in network.test_step(batch)]
 
 
 def to_predictions(samples: Sequence[Any], dataset: Dataset, name: str) -> Predictions:
     """Gathers mmdet's `DetDataSample`s into columns, clipped to the images; what has no area is dropped."""
+    return _to_columns(samples, {image.id: (image.width, image.height) for image in dataset.images}, name)
+
+
+def _to_columns(samples: Sequence[Any], sizes: Mapping[int, tuple[int, int]], name: str) -> Predictions:
     coverage = np.array(sorted(sample.img_id for sample in samples), dtype=np.int64)
     if not samples:
         return Predictions.empty((name,), (coverage,))
-    sizes = {image.id: (image.width, image.height) for image in dataset.images}
     counts = [len(sample.pred_instances.scores) for sample in samples]
     width, height = np.array([sizes[sample.img_id] for sample in samples]).repeat(counts, axis=0).T
     boxes = clip_xyxy(_column(samples, "bboxes").reshape(-1, 4).astype(np.float32), width, height)
@@ -66,7 +98,3 @@ def to_predictions(samples: Sequence[Any], dataset: Dataset, name: str) -> Predi
 
 def _column(samples: Iterable[Any], field: str) -> Any:  # noqa: ANN401 - arrays of several shapes
     return np.concatenate([getattr(sample.pred_instances, field).float().numpy() for sample in samples])
-
-
-def _device_type(model: BaseModel) -> str:
-    return str(next(model.parameters()).device.type)

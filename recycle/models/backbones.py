@@ -25,6 +25,10 @@ from recycle.models.checkpoints import load_checkpoint
 logging.getLogger("timm.models._builder").setLevel(logging.ERROR)
 
 PACKAGED_BACKBONE = "tf_efficientnet_lite0"
+FIXED_SIZE_MODELS = ("swin_", "swinv2_")
+"""timm's models that take images of their pretraining's size only, unless they are told otherwise."""
+
+WEIGHTS_SITE = "https://huggingface.co"
 StateDict = Mapping[str, Tensor]
 
 
@@ -85,6 +89,39 @@ def pixel_mean_std(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(255 * value for value in settings.mean), tuple(255 * value for value in settings.std)
 
 
+def pretrained_source(name: str) -> tuple[str, str]:
+    """Returns where the pretrained weights of the timm model `name` can be fetched, and how the file is called here.
+
+    Raises:
+        RecipeError: If timm has no such model, or no weights for it.
+    """
+    settings = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    if settings is None:
+        raise RecipeError(f"The backbone must be a timm model, but got name={name}.")
+    file = Path(settings.hf_hub_filename or "model.safetensors")
+    if settings.hf_hub_id:
+        return f"{WEIGHTS_SITE}/{settings.hf_hub_id}/resolve/main/{file}", f"{name}{file.suffix}"
+    if settings.url:
+        return settings.url, Path(settings.url).name
+    raise RecipeError(f"timm has no pretrained weights for its model {name}: give a path, or `pretrained: none`.")
+
+
+def levels_of_strides(name: str, strides: Sequence[int]) -> tuple[int, ...]:
+    """Returns the levels of the timm model `name` whose feature maps have these strides, for `TimmFeatures`.
+
+    Raises:
+        RecipeError: If timm has no such model, or it gives no feature map of one of the strides, as plain vision
+            transformers.
+    """
+    with torch.device("meta"):
+        info: Any = _features(name, None, {}).feature_info
+    offered = list(info.reduction())
+    if not set(strides) <= set(offered):
+        wanted, had = (", ".join(map(str, numbers)) for numbers in (strides, offered))
+        raise RecipeError(f"A backbone must give feature maps of strides {wanted}, but those of {name} are {had}.")
+    return tuple(offered.index(stride) for stride in strides)
+
+
 def feature_channels(name: str, out_indices: Sequence[int]) -> list[int]:
     """Returns the channels of the feature maps that `TimmFeatures(name, out_indices)` gives."""
     with torch.device("meta"):
@@ -104,12 +141,13 @@ class TimmFeatures(nn.Module):
             training with few images a batch.
         frozen_levels: How many of its shallowest levels keep their weights. Two of them (strides 2 and 4) cost half
             of an EfficientNet's training time and hold little that a new data set changes.
+        activation_checkpointing: Whether activations are computed a second time instead of being kept.
 
     Attributes:
         channels: Channels of each feature map.
 
     Raises:
-        RecipeError: If timm has no such model or the model has no such level.
+        RecipeError: If timm has no such model or the model has no such level, or cannot be checkpointed.
         WeightsError: If the weights cannot be used.
     """
 
@@ -120,10 +158,13 @@ class TimmFeatures(nn.Module):
         pretrained: str = "none",
         norm_eval: bool = False,
         frozen_levels: int = 0,
+        activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         weights = {} if pretrained == "none" else load_backbone_weights(name, pretrained)
         self.network = _features(name, out_indices, weights)
+        if activation_checkpointing:
+            _checkpoint_activations(self.network, name)
         self.channels = _channels(self.network)
         self._channels_last = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
         self._norm_eval = norm_eval
@@ -146,21 +187,29 @@ class TimmFeatures(nn.Module):
         return self
 
 
-def _features(name: str, out_indices: Sequence[int], weights: StateDict) -> nn.Module:
+def _features(name: str, out_indices: Sequence[int] | None, weights: StateDict) -> nn.Module:
+    """The network that gives these levels, or those that it gives by itself: all that have a stride of their own."""
     if not timm.is_model(name):
         raise RecipeError(f"The backbone must be a timm model, but got name={name}.")
     overlay = {"state_dict": dict(weights)} if weights else {}
+    settings: dict[str, Any] = {} if out_indices is None else {"out_indices": tuple(out_indices)}
+    if name.startswith(FIXED_SIZE_MODELS):
+        settings["strict_img_size"] = False
     try:
         network: nn.Module = timm.create_model(
-            name,
-            features_only=True,
-            out_indices=tuple(out_indices),
-            pretrained=bool(weights),
-            pretrained_cfg_overlay=overlay,
+            name, features_only=True, pretrained=bool(weights), pretrained_cfg_overlay=overlay, **settings
         )
     except (IndexError, AssertionError) as error:
-        raise RecipeError(f"The backbone {name} has no feature levels out_indices={list(out_indices)}.") from error
+        raise RecipeError(f"The backbone {name} has no feature levels out_indices={out_indices}.") from error
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise RecipeError(f"timm cannot give feature maps of its model {name}: {error}") from error
     return network
+
+
+def _checkpoint_activations(network: Any, name: str) -> None:  # noqa: ANN401 - timm's networks share no base
+    if not hasattr(network, "set_grad_checkpointing"):
+        raise RecipeError(f"activation_checkpointing cannot be used with {name}, as timm does not support it there.")
+    network.set_grad_checkpointing(True)
 
 
 def _channels(network: nn.Module) -> list[int]:

@@ -16,6 +16,8 @@ from recycle.errors import WeightsError
 # NumPy's scalars stand in the meta information of many checkpoints.
 ALLOWED_TYPES: list[Any] = [multiarray.scalar, np.dtype, np.dtypes.Float64DType, np.dtypes.Int64DType]
 
+CONVERTER = "if you trust it, jobs/convert_weights.py writes its weights as tensors alone"
+
 
 def load_checkpoint(path: Path, map_location: str | torch.device = "cpu") -> dict[str, Any]:
     """Reads a checkpoint without executing anything that it holds.
@@ -52,6 +54,16 @@ def use_safe_loader() -> None:
 
     for prefix in list(CheckpointLoader._schemes):
         CheckpointLoader.register_scheme(prefix, load_local, force=True)
+
+
+def is_detector(path: Path) -> bool:
+    """Whether a checkpoint is of a whole detector of mmdet, rather than of a backbone.
+
+    Raises:
+        WeightsError: If the file cannot be loaded.
+    """
+    checkpoint = load_checkpoint(path)
+    return any(str(name).startswith("backbone.") for name in checkpoint.get("state_dict", checkpoint))
 
 
 def load_matching_weights(model: nn.Module, path: Path) -> list[str]:
@@ -103,4 +115,5 @@ def _reason(path: Path, error: Exception) -> str:
         calls = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # not an archive of PyTorch
         calls = [called[1]]
-    return f"refused, as it holds more than tensors: {', '.join(sorted(calls))}"
+    advice = f"; {CONVERTER}" if any(call.startswith("ultralytics.") for call in calls) else ""
+    return f"refused, as it holds more than tensors: {', '.join(sorted(calls))}{advice}"

@@ -3,13 +3,20 @@
 from importlib.util import find_spec
 from pathlib import Path
 
+from recycle.data.coco import Dataset
 from recycle.errors import RecipeError
-from recycle.recipe import CascadeRCNN, Model, YOLOv5
+from recycle.models.weights import find_weights
+from recycle.recipe import YOLO, EfficientDet, MaskRCNNSwin, Model, OpenMMLab
+from recycle.recipe.efficientdet import EFFICIENTDET_BACKBONES
+from recycle.recipe.openmmlab import TIMM_PREFIX
 
 MISSING_ULTRALYTICS = (
-    "The family yolov5 needs ultralytics, which is licensed under AGPL-3.0 and not installed by default: "
+    "The YOLO families need ultralytics, which is licensed under AGPL-3.0 and not installed by default: "
     "uv pip install 'recycle[yolo]'"
 )
+
+PACKAGED = "efficientnet_lite0"
+"""The backbone whose weights come with the installation."""
 
 
 def require_libraries(settings: Model) -> None:
@@ -18,7 +25,7 @@ def require_libraries(settings: Model) -> None:
     Raises:
         RecipeError: If one is missing; says how to install it.
     """
-    if isinstance(settings, YOLOv5) and find_spec("ultralytics") is None:
+    if isinstance(settings, YOLO) and find_spec("ultralytics") is None:
         raise RecipeError(f"{settings.name}: {MISSING_ULTRALYTICS}")
 
 
@@ -39,16 +46,44 @@ def require_weights(settings: Model) -> Path | None:
     return path
 
 
+def missing_masks(settings: Model, train: Dataset) -> list[str]:
+    """Says how many boxes take the place of masks that a model would be trained on.
+
+    Args:
+        settings: The model.
+        train: All training images.
+
+    Returns:
+        One line, or none where no mask is wanted or none is missing.
+    """
+    count = sum(annotation.segmentation is None for annotation in train.annotations)
+    if not isinstance(settings, MaskRCNNSwin) or not count:
+        return []
+    return [f"{count} of {len(train.annotations)} annotations have no mask; their boxes are used as masks"]
+
+
 def is_path(pretrained: str) -> bool:
     """Whether a recipe's `pretrained` names a file."""
     return pretrained not in ("imagenet", "none")
 
 
+def without_absent_weights(settings: Model) -> Model:
+    """The model from random weights, unless those it is told to use come with the installation."""
+    is_absent = is_path(settings.pretrained) or _backbone_to_find(settings) is not None
+    return settings.model_copy(update={"pretrained": "none"}) if is_absent else settings
+
+
 def _file_of(settings: Model) -> Path | None:
     if is_path(settings.pretrained):
         return Path(settings.pretrained)
-    if isinstance(settings, CascadeRCNN) and settings.backbone != "efficientnet_lite0":
-        from recycle.models.openmmlab import pretrained_file  # noqa: PLC0415 - mmdet takes seconds to import
+    backbone = _backbone_to_find(settings)
+    return find_weights(backbone) if backbone else None
 
-        return pretrained_file(settings)
+
+def _backbone_to_find(settings: Model) -> str | None:
+    """The backbone whose ImageNet weights are wanted and do not come with the installation."""
+    if isinstance(settings, OpenMMLab) and settings.pretrained == "imagenet" and settings.backbone != PACKAGED:
+        return settings.backbone
+    if isinstance(settings, EfficientDet) and settings.pretrained == "imagenet" and settings.size != "lite0":
+        return f"{TIMM_PREFIX}{EFFICIENTDET_BACKBONES[settings.size]}"
     return None

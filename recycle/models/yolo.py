@@ -1,4 +1,4 @@
-"""YOLOv5 in one training loop with mmdet's detectors: ultralytics' network, loss and suppression.
+"""The YOLO families in one training loop with mmdet's detectors: ultralytics' networks, losses and suppression.
 
 What ultralytics calls yolov5 is YOLOv5u: the network of YOLOv5 6.0 with the anchor-free head of YOLOv8, trained with
 task-aligned assignment and distribution focal loss. ultralytics is licensed under AGPL-3.0 and comes with the extra
@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from mmdet.registry import MODELS
+from mmengine.config import ConfigDict
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
-from mmengine.structures import InstanceData
-from torch import Tensor, nn
+from torch import Tensor
 
-from recycle.errors import RecipeError
-from recycle.models.backbones import PACKAGED_BACKBONE, TimmFeatures, pixel_mean_std
-from recycle.models.prerequisites import MISSING_ULTRALYTICS
+from recycle import recipe
+from recycle.models.backbones import PACKAGED_BACKBONE, pixel_mean_std
+from recycle.models.detections import in_original_image
+from recycle.models.yolo_networks import build_network
 
 if TYPE_CHECKING:
     from mmdet.structures import DetDataSample
 
-SIZES = ("tiny", "n", "s", "m", "l", "x")
 STRIDE = 32
 """Sides of a padded batch are multiples of the coarsest stride."""
 
@@ -33,8 +34,19 @@ MOST_BOXES = 100
 """Per image, as COCO counts them. The other two are what ultralytics validates with."""
 
 
+def yolo(settings: recipe.YOLO, class_count: int) -> ConfigDict:
+    """The configuration of a YOLO."""
+    return ConfigDict(
+        type="YOLO",
+        family=settings.family,
+        size=settings.size,
+        num_classes=class_count,
+        pretrained="packaged" if settings.pretrained == "imagenet" else "none",
+    )
+
+
 def yolo_preprocessor(size: str) -> dict[str, Any]:
-    """Returns the settings of mmdet's `DetDataPreprocessor` for a size of YOLOv5, images given as BGR bytes.
+    """Returns the settings of mmdet's `DetDataPreprocessor` for a size of YOLO, images given as BGR bytes.
 
     `tiny` takes pixels as its ImageNet backbone saw them; the others take pixels / 255, padded with ultralytics' grey.
     """
@@ -50,36 +62,43 @@ def yolo_preprocessor(size: str) -> dict[str, Any]:
 
 
 @MODELS.register_module()
-class YOLOv5(BaseModel):
-    """YOLOv5u, or its small neck and head on an ImageNet backbone.
+class YOLO(BaseModel):
+    """A YOLO of ultralytics, or YOLOv5's small neck and head on an ImageNet backbone.
 
     Losses are ultralytics' with its gains (box 7.5, cls 0.5, dfl 1.5), summed over a batch and divided by its sum of
     target scores (at least 1), as the other families do. ultralytics then multiplies by the batch size; we do not, so a
     learning rate of its SGD recipes has to be multiplied by its nominal batch of 64. Adam is indifferent to that.
 
+    YOLOv10 and YOLO26 train two branches of the head, the second for use without suppression, and as ultralytics does
+    the weight of their losses shifts from the first to the second over the epochs. The first is the one that predicts.
+
     Args:
-        size: "n", "s", "m", "l", "x", or "tiny": the neck and head of "n" on an EfficientNet-Lite0.
+        family: "yolov5", "yolov8", "yolov9", "yolov10", "yolo11", "yolo12" or "yolo26".
+        size: A size of it that ultralytics ships, or "tiny": neck and head of yolov5's "n" on an EfficientNet-Lite0.
         num_classes: Number of classes.
         pretrained: Weights of the backbone of "tiny": "none", "packaged" or a path, as for `TimmFeatures`.
+        loss_cls: The registered module that takes the place of binary cross-entropy: maps logits and target scores in
+            0..1, both (B, anchors, classes), to a loss of the same shape.
         data_preprocessor: Settings of the preprocessor; `yolo_preprocessor(size)` if None.
 
     Raises:
-        RecipeError: If the size is unknown, another size is given backbone weights, or ultralytics is not installed.
+        RecipeError: If another size is given backbone weights, or ultralytics is not installed.
         WeightsError: If the backbone's weights cannot be used.
     """
 
     def __init__(
         self,
+        family: str,
         size: str,
         num_classes: int,
         pretrained: str = "none",
+        loss_cls: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
-        _check_settings(size, pretrained)
         super().__init__(MODELS.build(data_preprocessor or yolo_preprocessor(size)))
-        tiny = size == "tiny"
-        self.network = TinyNetwork(num_classes, pretrained) if tiny else _ultralytics_network(size, num_classes)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # a third faster on the CPU
+        self.network: Any = build_network(family, size, num_classes, pretrained)
+        self.network.to(memory_format=torch.channels_last)  # a third faster on the CPU
+        self.loss_cls = MODELS.build(loss_cls) if loss_cls else None
 
     def forward(
         self, inputs: Tensor, data_samples: list[DetDataSample], mode: Literal["loss", "predict", "tensor"] = "tensor"
@@ -93,8 +112,8 @@ class YOLOv5(BaseModel):
             mode: What to return.
 
         Returns:
-            "loss": the scalars `loss_box`, `loss_cls`, `loss_dfl`, whose sum is trained. "predict": the samples with
-            `pred_instances`, see `predict`. "tensor": the raw output of ultralytics' `Detect`.
+            "loss": three scalars whose sum is trained, see `loss`. "predict": the samples with `pred_instances`, see
+            `predict`. "tensor": the raw output of ultralytics' `Detect`.
         """
         if mode == "loss":
             return self.loss(inputs, data_samples)
@@ -103,13 +122,15 @@ class YOLOv5(BaseModel):
         return self.network(inputs)
 
     def loss(self, inputs: Tensor, data_samples: list[DetDataSample]) -> dict[str, Tensor]:
-        """Returns ultralytics' three losses as scalars, not multiplied by the batch size."""
-        from ultralytics.utils.loss import v8DetectionLoss  # noqa: PLC0415 - an extra
+        """Returns ultralytics' three losses as scalars, not multiplied by the batch size.
 
-        criterion = v8DetectionLoss(self.network)
-        losses, _ = criterion(self.network(inputs), _targets(inputs, data_samples))
-        box, classes, distribution = losses / len(inputs)
-        return {"loss_box": box, "loss_cls": classes, "loss_dfl": distribution}
+        They are `loss_box`, `loss_cls` and `loss_dfl`; where a head tells distances without a distribution (YOLO26),
+        the last is `loss_l1`.
+        """
+        losses, _ = self._criterion()(self.network(inputs), _targets(inputs, data_samples))
+        box, classes, distances = losses / len(inputs)
+        name = "loss_dfl" if self._head.reg_max > 1 else "loss_l1"
+        return {"loss_box": box, "loss_cls": classes, name: distances}
 
     def predict(self, inputs: Tensor, data_samples: list[DetDataSample]) -> list[DetDataSample]:
         """Gives each sample `pred_instances`: at most 100 `bboxes`, `scores` and `labels`, by descending score.
@@ -128,63 +149,31 @@ class YOLOv5(BaseModel):
             max_time_img=math.inf,  # it would drop the images left when time is up
         )
         for sample, detected in zip(data_samples, detections, strict=True):
-            sample.pred_instances = _in_original_image(detected, sample)
+            sample.pred_instances = in_original_image(detected, sample)
         return data_samples
 
+    @property
+    def _head(self) -> Any:  # noqa: ANN401 - ultralytics is untyped
+        return self.network.model[-1]
 
-class TinyNetwork(nn.Module):
-    """YOLOv5n's neck and head on an EfficientNet-Lite0: learns from a hundred images in minutes on one core.
-
-    Has what ultralytics' loss asks of a model: `args`, and the `Detect` head as the last of `model`.
-
-    Args:
-        num_classes: Number of classes.
-        pretrained: Weights of the backbone, as for `TimmFeatures`. With weights, its two shallowest levels and its
-            batch statistics stay as they are: half the time of a step, and steadier with small batches.
-    """
-
-    def __init__(self, num_classes: int, pretrained: str) -> None:
-        super().__init__()
-        yolo = _ultralytics_network("n", num_classes)
-        from ultralytics.nn.modules import SPPF, Conv  # noqa: PLC0415 - an extra
-
-        self.args = yolo.args
-        trained = pretrained != "none"
-        self.backbone = TimmFeatures(
-            PACKAGED_BACKBONE, (2, 3, 4), pretrained, norm_eval=trained, frozen_levels=2 if trained else 0
-        )
-        fine, middle, coarse = self.backbone.channels
-        self.lateral = nn.ModuleList([Conv(fine, 64), Conv(middle, 128), SPPF(coarse, 256)])
-        self.model = yolo.model[10:]
-
-    def forward(self, images: Tensor) -> Any:  # noqa: ANN401 - ultralytics' head has two results
-        """Maps images (B, 3, H, W) to the output of `Detect`: raw in training, else (decoded, raw)."""
-        features = [adapt(feature) for adapt, feature in zip(self.lateral, self.backbone(images), strict=True)]
-        outputs = dict(zip((4, 6, 9), features, strict=True))  # the places of strides 8, 16, 32 in yolov5.yaml
-        result = features[-1]
-        for layer in self.model:
-            sources = [result if place == -1 else outputs[place] for place in layer.f] if layer.f != -1 else result
-            result = outputs[layer.i] = layer(sources)
-        return result
+    def _criterion(self) -> Any:  # noqa: ANN401 - ultralytics is untyped
+        """Ultralytics' loss, made anew at each step: it keeps the device on which it was made."""
+        criterion = self.network.init_criterion()
+        branches = [criterion]
+        if hasattr(criterion, "one2one"):
+            branches = [criterion.one2many, criterion.one2one]
+            _set_epoch(criterion)
+        for branch in branches:
+            branch.bce = self.loss_cls or branch.bce
+        return criterion
 
 
-def _check_settings(size: str, pretrained: str) -> None:
-    if size not in SIZES:
-        raise RecipeError(f"The size of yolov5 must be one of {', '.join(SIZES)}, but got size={size}.")
-    if size != "tiny" and pretrained != "none":
-        raise RecipeError(f"Only size=tiny of yolov5 takes backbone weights, but got pretrained={pretrained}.")
-
-
-def _ultralytics_network(size: str, num_classes: int) -> Any:  # noqa: ANN401 - ultralytics is untyped
-    try:
-        from ultralytics.cfg import get_cfg  # noqa: PLC0415 - an extra
-        from ultralytics.nn.tasks import DetectionModel, yaml_model_load  # noqa: PLC0415
-    except ImportError as error:
-        raise RecipeError(MISSING_ULTRALYTICS) from error
-    network = DetectionModel(yaml_model_load(f"yolov5{size}.yaml") | {"nc": num_classes}, verbose=False)
-    network.args = get_cfg()
-    network.model[-1].dynamic = True  # anchors cached on one device or in one precision would outlive a change
-    return network
+def _set_epoch(criterion: Any) -> None:  # noqa: ANN401 - ultralytics is untyped
+    """Shifts the weights of a double head to where they are in the epoch that mmengine trains."""
+    progress = MessageHub.get_current_instance()
+    criterion.one2one.hyp.epochs = progress.get_info("max_epochs", 1)
+    criterion.updates = progress.get_info("epoch", 0) - 1  # as ultralytics does to resume: `update` counts one more
+    criterion.update()
 
 
 def _targets(inputs: Tensor, data_samples: list[DetDataSample]) -> dict[str, Tensor]:
@@ -200,12 +189,3 @@ def _targets(inputs: Tensor, data_samples: list[DetDataSample]) -> dict[str, Ten
     centres_sizes = torch.cat([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], dim=1)
     relative = centres_sizes / corners.new_tensor([width, height, width, height])
     return {"bboxes": relative, "cls": torch.cat(labels), "batch_idx": torch.cat(image)}
-
-
-def _in_original_image(detected: Tensor, sample: DetDataSample) -> InstanceData:
-    """Takes detections (n, 6) as x1, y1, x2, y2, score, label in pixels of the network's input."""
-    height, width = sample.ori_shape[:2]
-    boxes = detected[:, :4] / detected.new_tensor(sample.metainfo.get("scale_factor", (1.0, 1.0))).repeat(2)
-    boxes = boxes.clamp(min=0).minimum(boxes.new_tensor([width, height, width, height]))
-    kept = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
-    return InstanceData(bboxes=boxes[kept], scores=detected[kept, 4], labels=detected[kept, 5].long())

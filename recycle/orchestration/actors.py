@@ -5,9 +5,11 @@ from typing import Any
 
 import ray
 
+from recycle.data.coco import Dataset
 from recycle.orchestration.cluster import GIB
-from recycle.recipe import Resources
+from recycle.recipe import Model, Resources
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
+from recycle.training.probes import Probe
 from recycle.training.progress import Progress
 
 ActorHandle = Any
@@ -19,12 +21,26 @@ class TrainActor:
 
     def run(self, plan: MemberPlan, data: TrainingData, board: ActorHandle) -> MemberOutcome:
         """Trains the member and writes its predictions; progress goes to the board."""
-        if not plan.settings.resources.num_gpus:
-            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides GPUs only from those who ask for some
+        if plan.settings.resources.processes > 1:
+            from recycle.orchestration.parallel import run_in_processes  # noqa: PLC0415 - imports torch
+
+            return run_in_processes(plan, data, board, plan.settings.resources.processes)
+        _hide_gpus_from_those_without(plan.settings.resources)
         # Only this process needs torch and the networks' libraries, which take seconds to import.
         from recycle.training.run_member import run_member  # noqa: PLC0415
 
         return run_member(plan, data, board.post.remote)
+
+
+class ProbeActor:
+    """A few steps of a model, in a process of its own, which is measured with it."""
+
+    def run(self, settings: Model, train: Dataset | None) -> Probe:
+        """Measures the model on these images, or on drawn ones."""
+        _hide_gpus_from_those_without(settings.resources)
+        from recycle.training.probe import probe_model  # noqa: PLC0415 - imports torch
+
+        return probe_model(settings, train)
 
 
 class ProgressBoard:
@@ -43,14 +59,31 @@ class ProgressBoard:
 
 
 def start_train_actor(resources: Resources) -> ActorHandle:
+    """Starts an actor that occupies these resources while it lives, or starts processes that do."""
+    if resources.processes > 1:
+        actor: Any = ray.remote(TrainActor)
+        return actor.options(num_cpus=0).remote()
+    return _start(TrainActor, resources)
+
+
+def start_probe_actor(resources: Resources) -> ActorHandle:
     """Starts an actor that occupies these resources while it lives."""
-    actor: Any = ray.remote(TrainActor)
-    return actor.options(
-        num_cpus=resources.num_cpus, num_gpus=resources.num_gpus, memory=int(resources.memory_gib * GIB) or None
-    ).remote()
+    return _start(ProbeActor, resources)
 
 
 def start_progress_board() -> ActorHandle:
     """Starts the board, which occupies nothing."""
     actor: Any = ray.remote(ProgressBoard)
     return actor.options(num_cpus=0).remote()
+
+
+def _start(kind: type, resources: Resources) -> ActorHandle:
+    actor: Any = ray.remote(kind)
+    return actor.options(
+        num_cpus=resources.num_cpus, num_gpus=resources.num_gpus, memory=int(resources.memory_gib * GIB) or None
+    ).remote()
+
+
+def _hide_gpus_from_those_without(resources: Resources) -> None:
+    if not resources.num_gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides GPUs only from those who ask for some

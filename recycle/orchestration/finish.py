@@ -53,7 +53,7 @@ def finish_run(run: TrainedRun, console: Console, *, time_budget_s: float | None
         time_budget_s: For the search of fusion settings, see `EnsembleTask`.
 
     Raises:
-        TrainingError: If no member is left to fuse.
+        TrainingError: If no member has out-of-fold predictions.
     """
     members = _read_members(run)
     model_oof = pool_out_of_fold(members)
@@ -86,12 +86,17 @@ def _task(run: TrainedRun, objective: FusionObjective, time_budget_s: float | No
 
 
 def _read_members(run: TrainedRun) -> list[MemberPredictions]:
-    if not run.members:
+    if not any(entry.oof for entry in run.members):
         reasons = "; ".join(f"{name}: {reason}" for name, reason in run.failed.items())
-        raise TrainingError(f"no member could be trained: {reasons}")
+        raise TrainingError(f"no member that leaves out a fold could be trained: {reasons}")
     root = run.paths.root
     return [
-        MemberPredictions(entry.member, entry.model, read_parquet(root / entry.oof), read_parquet(root / entry.test))
+        MemberPredictions(
+            entry.member,
+            entry.model,
+            read_parquet(root / entry.oof) if entry.oof else None,
+            read_parquet(root / entry.test),
+        )
         for entry in run.members
     ]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recycle.errors import ResumeError
+from recycle.recipe import Fold
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class FinishedMember:
         round_index: The round.
         member: The member's name.
         model: The model's name.
-        fold: The fold that it never saw.
-        oof: Its predictions of that fold, relative to the run folder.
+        fold: The fold that it never saw, or `all` where it saw all images.
+        oof: Its predictions of that fold, relative to the run folder; None where it has none.
         test: Its predictions of the test images, relative to the run folder.
         checkpoint: Its last checkpoint, relative to the run folder.
         seconds: Time on the clock since the attempt began that finished it.
@@ -31,8 +32,8 @@ class FinishedMember:
     round_index: int
     member: str
     model: str
-    fold: int
-    oof: str
+    fold: Fold
+    oof: str | None
     test: str
     checkpoint: str
     seconds: float
@@ -59,13 +60,12 @@ class Ledger:
         entry = self._finished.get(key)
         if entry is None:
             return None
-        files = (self._path.parent / file for file in (entry.oof, entry.test, entry.checkpoint))
+        files = (self._path.parent / file for file in (entry.oof, entry.test, entry.checkpoint) if file)
         return entry if all(file.is_file() for file in files) else None
 
     def latest(self) -> list[FinishedMember]:
-        """What was finished last under each member's name, if its files are still there."""
-        entries = {entry.member: entry for entry in self._finished.values()}
-        return [entry for entry in entries.values() if self.finished(entry.key)]
+        """Every finished member, as it was finished last, whether or not its files are still there."""
+        return list({entry.member: entry for entry in self._finished.values()}.values())
 
     def append(self, entry: FinishedMember) -> None:
         """Records a finished member; it is on disk when this returns."""

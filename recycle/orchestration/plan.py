@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recycle.models.prerequisites import is_path, require_libraries, require_weights
 from recycle.paths import RunPaths
-from recycle.recipe import MEMBER_SEPARATOR, Model, Recipe
+from recycle.recipe import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, Fold, Model, Recipe
 from recycle.training.member import MemberPlan
 
 DECISIVE_PACKAGES = (
@@ -26,7 +26,7 @@ DECISIVE_PACKAGES = (
 
 
 def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_index: int = 0) -> list[MemberPlan]:
-    """Every model on every fold.
+    """Every model on each of its folds.
 
     Args:
         recipe: The recipe.
@@ -49,13 +49,24 @@ def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_ind
             "versions": versions,
             "round": round_index,
         }
-        plans += [_plan(model, fold, recipe.seed, shared, paths, round_index) for fold in range(recipe.data.folds)]
+        folds = folds_of(model, recipe)
+        plans += [_plan(model, fold, recipe.seed, shared, paths, round_index) for fold in folds]
     return plans
 
 
 def member_names(recipe: Recipe) -> list[str]:
     """The names of all members, in the order of models and folds."""
-    return [_name(model, fold) for model in recipe.models for fold in range(recipe.data.folds)]
+    return [member_name(model, fold) for model in recipe.models for fold in folds_of(model, recipe)]
+
+
+def folds_of(model: Model, recipe: Recipe) -> Sequence[Fold]:
+    """The folds that members of a model are trained for."""
+    return model.folds or range(recipe.data.folds)
+
+
+def member_name(model: Model, fold: Fold) -> str:
+    """The name of a member."""
+    return model.name + (ALL_DATA_SUFFIX if fold == "all" else f"{MEMBER_SEPARATOR}{fold}")
 
 
 def digest(content: object) -> str:
@@ -71,10 +82,10 @@ def _with_absolute_path(model: Model) -> Model:
 
 
 def _plan(
-    model: Model, fold: int, seed: int, shared: dict[str, object], paths: RunPaths, round_index: int
+    model: Model, fold: Fold, seed: int, shared: dict[str, object], paths: RunPaths, round_index: int
 ) -> MemberPlan:
-    name = _name(model, fold)
-    settings = model.model_dump(mode="json", exclude={"resources", "pretrained"})
+    name = member_name(model, fold)
+    settings = model.model_dump(mode="json", exclude={"resources", "pretrained", "folds"})
     return MemberPlan(
         name=name,
         settings=model,
@@ -82,7 +93,7 @@ def _plan(
         seed=_member_seed(seed, name),
         key=digest({**shared, "model": settings, "fold": fold, "seed": seed}),
         work_dir=paths.member(round_index, name).absolute(),
-        oof=paths.predictions(round_index, "oof", name).absolute(),
+        oof=None if fold == "all" else paths.predictions(round_index, "oof", name).absolute(),
         test=paths.predictions(round_index, "test", name).absolute(),
     )
 
@@ -105,7 +116,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "absent"
-
-
-def _name(model: Model, fold: int) -> str:
-    return f"{model.name}{MEMBER_SEPARATOR}{fold}"

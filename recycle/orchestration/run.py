@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
+from recycle.models.prerequisites import missing_masks
 from recycle.orchestration.cluster import connected, node_resources, require_resources
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.ledger import FinishedMember, Ledger
@@ -14,8 +15,10 @@ from recycle.orchestration.plan import plan_members
 from recycle.orchestration.train import MemberTraining
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
+from recycle.recipe.ineffective import settings_without_effect
 from recycle.report.progress import Display
 from recycle.report.results import Results
+from recycle.training.class_weights import require_known_classes
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 
 
@@ -55,6 +58,7 @@ def _prepare(recipe: Recipe, data: Path | None, paths: RunPaths, console: Consol
     require_same_data(data, prepared.digest, paths)
     write_prepared(prepared, paths)
     _tell_about_data(prepared, paths, console)
+    _check_settings(recipe, prepared, console)
     return prepared
 
 
@@ -67,6 +71,15 @@ def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) 
         console.print(f"  {rule}: {count} (see {paths.validation_table})")
     for name, groups in prepared.folds.rare_classes.items():
         console.print(f"  {name}: too rare to be in every fold (groups of images that show it: {groups})")
+
+
+def _check_settings(recipe: Recipe, prepared: PreparedData, console: Console) -> None:
+    """Refuses settings that do not go with the data, and warns of those without effect and of missing masks."""
+    for model in recipe.models:
+        for phase in model.in_phases():
+            require_known_classes(phase.losses, prepared.train)
+        for line in [*settings_without_effect(model), *missing_masks(model, prepared.train)]:
+            console.print(f"Warning: {model.name}: {line}")
 
 
 def _train(
@@ -106,7 +119,7 @@ def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) 
         member=plan.name,
         model=plan.settings.name,
         fold=plan.fold,
-        oof=str(plan.oof.relative_to(root)),
+        oof=str(plan.oof.relative_to(root)) if plan.oof else None,
         test=str(plan.test.relative_to(root)),
         checkpoint=str(outcome.checkpoint.relative_to(root)),
         seconds=outcome.seconds,

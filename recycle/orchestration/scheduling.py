@@ -1,22 +1,32 @@
 """Which member starts next: the longest that fits, so that none is left to run alone at the end."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
 
-from recycle.models.cost import relative_cost
 from recycle.orchestration.cluster import ray_resources
-from recycle.recipe import Resources
+from recycle.orchestration.expectation import expected_seconds_an_image
+from recycle.recipe import Model, Resources
 from recycle.training.member import MemberPlan
 
 
-def longest_first(plans: Sequence[MemberPlan]) -> list[MemberPlan]:
-    """Sorts members by expected duration, longest first; equals keep their order.
+class NeedsResources(Protocol):
+    """Something that runs with the resources of its model."""
 
-    The expectation is work over cores: enough to sort by, as only the order matters.
-    """
+    @property
+    def settings(self) -> Model:
+        """Its model."""
+        ...
+
+
+Waiting = TypeVar("Waiting", bound=NeedsResources)
+
+
+def longest_first(plans: Sequence[MemberPlan]) -> list[MemberPlan]:
+    """Sorts members by expected duration, longest first; equals keep their order."""
     return sorted(plans, key=_expected_duration, reverse=True)
 
 
-def next_to_start(waiting: Sequence[MemberPlan], free: Mapping[str, float]) -> MemberPlan | None:
+def next_to_start(waiting: Sequence[Waiting], free: Mapping[str, float]) -> Waiting | None:
     """The first waiting member that fits into the free resources."""
     return next((plan for plan in waiting if fits(plan.settings.resources, free)), None)
 
@@ -28,6 +38,4 @@ def fits(resources: Resources, free: Mapping[str, float]) -> bool:
 
 
 def _expected_duration(plan: MemberPlan) -> float:
-    settings = plan.settings
-    speed = 30 * settings.resources.num_gpus + settings.resources.num_cpus
-    return relative_cost(settings) * settings.epochs / speed
+    return sum(expected_seconds_an_image(phase) * phase.epochs for phase in plan.settings.in_phases())

@@ -80,6 +80,30 @@ class ScoreTrainable(tune.Trainable):
         return True
 
 
+class JournaledSearch(OptunaSearch):
+    """Keeps the study in memory and writes down whole trials: a journal takes ten times as long for each suggestion.
+
+    Args:
+        journal: Holds what was tried before, and gets every finished trial in the order of the suggestions.
+        arguments: Of `OptunaSearch`.
+    """
+
+    def __init__(self, journal: optuna.Study, **arguments: Any) -> None:  # noqa: ANN401 - whatever there is
+        memory = optuna.create_study(direction=journal.direction)
+        memory.add_trials(journal.get_trials(deepcopy=False))
+        self._journal, self._memory, self._written = journal, memory, len(memory.trials)
+        super().__init__(study_name=memory.study_name, storage=memory._storage, **arguments)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Tells Optuna, and the journal what it lacks up to the first trial that runs."""
+        super().on_trial_complete(trial_id, result, error)
+        for trial in self._memory.get_trials(deepcopy=False)[self._written :]:
+            if not trial.state.is_finished():
+                break
+            self._journal.add_trial(trial)
+            self._written += 1
+
+
 class Progress(tune.Callback):
     """Tells now and then how far a search is."""
 
@@ -161,14 +185,13 @@ def _run(what: Search, study: optuna.Study, trials: int, time_budget_s: float | 
     finished = len(study.get_trials(deepcopy=False))
     # A sampler with the seed alone would repeat its first suggestions after every interruption.
     sampler = optuna.samplers.TPESampler(seed=what.seed + finished, multivariate=True, group=True)
-    algorithm = OptunaSearch(
+    algorithm = JournaledSearch(
+        study,
         space=partial(_suggest, what.space),
         metric=SCORE,
         mode="max",
         points_to_evaluate=[dict(parameters) for parameters in what.start] if finished == 0 else None,
         sampler=sampler,
-        study_name=study.study_name,
-        storage=study._storage,
     )
     with tempfile.TemporaryDirectory() as folder:
         results = tune.Tuner(

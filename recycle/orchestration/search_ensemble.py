@@ -38,7 +38,8 @@ def search_ensemble(
     more = [] if trials is None else [f"fusion.trials={trials}"]
     recipe = load_recipe(str(paths.recipe.absolute()), [*changes, *more])
     with open_run(recipe, paths, resume=True), connected():
-        members = Ledger(paths.ledger).latest()
+        ledger = Ledger(paths.ledger)
+        members = [entry for entry in ledger.latest() if ledger.finished(entry.key)]
         missing = set(member_names(recipe)) - {entry.member for entry in members}
         failed = dict.fromkeys(sorted(missing), "not finished when the ensemble was searched")
         prepared = read_prepared(recorded_data(paths) or paths.sample, paths)

@@ -123,7 +123,7 @@ class MemberTraining:
         plan = attempt.plan
         details = plan.work_dir / ERROR_FILE
         write_text(str(error), details)
-        reason = _reason(error)
+        reason = reason_of(error)
         if isinstance(error, FINAL_ERRORS) or attempt.number > self._retries:
             self._given_up[plan.name] = reason
             self._display.log(f"{plan.name}: given up: {reason} (details: {details})")
@@ -147,8 +147,8 @@ class MemberTraining:
         write_json(asdict(snapshot), self._progress_file)
 
 
-def _reason(error: Exception) -> str:
-    """The cause in one line."""
+def reason_of(error: Exception) -> str:
+    """The cause of what came back from an actor, in one line."""
     if isinstance(error, RayActorError):
         return "its process died"
     cause = error.cause if isinstance(error, RayTaskError) else error

@@ -1,39 +1,67 @@
 """The recipe: everything a run is told, as validated and documented types."""
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from recycle.recipe.augmentations import Augmentation, Colour, HorizontalFlip, Resize, VerticalFlip
 from recycle.recipe.data import Data, Repair, Synthetic
+from recycle.recipe.efficientdet import EfficientDet
 from recycle.recipe.fusion import Fusion, Method, Metric
-from recycle.recipe.models import CascadeRCNN, Model, YOLOv5
-from recycle.recipe.settings import MEMBER_SEPARATOR, NAME_PATTERN, Settings
-from recycle.recipe.training import ModelSettings, Optimizer, Resources
+from recycle.recipe.inference import TTA, Flip, View
+from recycle.recipe.losses import CrossEntropy, Focal, LabelSmoothing, Losses, SoftCrossEntropy
+from recycle.recipe.models import Model
+from recycle.recipe.openmmlab import ATSS, DINO, CascadeRCNN, DetectoRS, MaskRCNNSwin, OpenMMLab
+from recycle.recipe.optimizers import EMA, SWA, MultiScale, Optimizer
+from recycle.recipe.phases import Phase
+from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings
+from recycle.recipe.training import Fold, ModelSettings, Resources
+from recycle.recipe.yolo import YOLO
 
 __all__ = [
+    "ALL_DATA_SUFFIX",
+    "ATSS",
+    "DINO",
+    "EMA",
     "MEMBER_SEPARATOR",
     "NAME_PATTERN",
     "RECIPES_FOLDER",
+    "SWA",
+    "TTA",
+    "YOLO",
     "Augmentation",
     "CascadeRCNN",
     "Colour",
+    "CrossEntropy",
     "Data",
+    "DetectoRS",
+    "EfficientDet",
+    "Flip",
+    "Focal",
+    "Fold",
     "Fusion",
     "HorizontalFlip",
+    "LabelSmoothing",
+    "Losses",
+    "MaskRCNNSwin",
     "Method",
     "Metric",
     "Model",
     "ModelSettings",
+    "MultiScale",
+    "OpenMMLab",
     "Optimizer",
+    "Phase",
     "Recipe",
     "Repair",
     "Resize",
     "Resources",
     "Settings",
+    "SoftCrossEntropy",
     "Synthetic",
     "VerticalFlip",
-    "YOLOv5",
+    "View",
 ]
 
 RECIPES_FOLDER = Path(__file__).parent.parent / "recipes"
@@ -54,6 +82,17 @@ class Recipe(Settings):
     """The search of fusion settings."""
     retries: int = Field(default=2, ge=0)
     """How often a member that failed is continued from its last checkpoint."""
+
+    @model_validator(mode="after")
+    def _folds_exist(self) -> Self:
+        for model in self.models:
+            absent = [fold for fold in model.folds if fold != "all" and fold >= self.data.folds]
+            if absent:
+                raise ValueError(
+                    f"folds of model {model.name!r} must be from 0 to {self.data.folds - 1}, as data.folds is "
+                    f"{self.data.folds}, but got {absent[0]}"
+                )
+        return self
 
     @field_validator("models")
     @classmethod

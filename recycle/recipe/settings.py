@@ -6,6 +6,8 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """Names become parts of file names."""
 
 MEMBER_SEPARATOR = "-fold"
+ALL_DATA_SUFFIX = "-all"
+"""Ends the name of the member that is trained on all images."""
 
 
 class Settings(BaseModel):

@@ -28,9 +28,13 @@ def score_run(
     if prepared.has_answers:
         truths["test"] = prepared.test
 
-    def score(oof: Predictions, test: Predictions) -> ScoresByPart:
-        predictions: dict[Part, Predictions] = {"oof": oof, "test": test}
-        return {part: evaluate(truth, predictions[part]) for part, truth in truths.items()}
+    def score(oof: Predictions | None, test: Predictions) -> ScoresByPart:
+        predictions: dict[Part, Predictions | None] = {"oof": oof, "test": test}
+        return {
+            part: evaluate(truth, predicted)
+            for part, truth in truths.items()
+            if (predicted := predictions[part]) is not None
+        }
 
     return Results(
         recipe=recipe.name,

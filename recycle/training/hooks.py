@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import barrier, get_rank, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -14,6 +15,7 @@ from recycle.errors import NonFiniteLossError
 from recycle.files import replacing
 from recycle.models.checkpoints import load_checkpoint
 from recycle.training.member import MemberTask
+from recycle.training.phase import PhaseTask
 from recycle.training.progress import Progress, Report
 
 SECONDS_BETWEEN_REPORTS = 1.0
@@ -25,16 +27,20 @@ class SeedHook(Hook):
 
     priority = "VERY_HIGH"
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, phase: PhaseTask) -> None:
+        self._phase = phase
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Tells the data set which epoch it is."""
-        runner.train_dataloader.dataset.set_epoch(runner.epoch)
+        runner.train_dataloader.dataset.set_epoch(self._phase.epochs_before + runner.epoch)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:  # noqa: ANN401
-        """Seeds the step: samplers of regions and dropout draw from the global generators."""
-        seed_everything((self._seed, runner.iter))
+        """Seeds the step: samplers of regions and dropout draw from the global generators.
+
+        Of several processes each draws its own.
+        """
+        others = (get_rank(),) if get_rank() else ()
+        seed_everything((self._phase.member.seed, self._phase.steps_before + runner.iter, *others))
 
 
 class FiniteLossHook(Hook):
@@ -42,8 +48,8 @@ class FiniteLossHook(Hook):
 
     priority = "VERY_HIGH"
 
-    def __init__(self, task: MemberTask) -> None:
-        self._task = task
+    def __init__(self, phase: PhaseTask) -> None:
+        self._phase = phase
 
     def after_train_iter(
         self,
@@ -57,10 +63,11 @@ class FiniteLossHook(Hook):
         parts = {name: float(value.detach().mean()) for name, value in outputs.items()}
         if math.isfinite(parts["loss"]):
             return
+        step, epoch = self._phase.steps_before + runner.iter + 1, self._phase.epochs_before + runner.epoch + 1
         raise NonFiniteLossError(
-            f"{self._task.name}: the loss became {parts['loss']} at step {runner.iter + 1} (epoch {runner.epoch + 1}), "
+            f"{self._phase.member.name}: the loss became {parts['loss']} at step {step} (epoch {epoch}), "
             f"as {', '.join(f'{name}={value:.4g}' for name, value in parts.items() if name != 'loss')}; "
-            f"{_what_is_kept(self._task)}"
+            f"{_what_is_kept(self._phase.member)}"
         )
 
 
@@ -69,46 +76,52 @@ class SaveHook(Hook):
 
     priority = "VERY_LOW"
 
-    def __init__(self, task: MemberTask) -> None:
-        self._task = task
+    def __init__(self, phase: PhaseTask) -> None:
+        self._phase = phase
+        self._member = phase.member
         self._best = -1.0
 
     def before_train(self, runner: Runner) -> None:
         """Takes up the highest score of an interrupted training."""
-        if self._task.best_checkpoint.is_file():
-            self._best = load_checkpoint(self._task.best_checkpoint)["meta"]["map50"]
+        if self._member.best_checkpoint.is_file():
+            self._best = load_checkpoint(self._member.best_checkpoint)["meta"]["map50"]
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Leaves out the log's history: it lies in the log, and its class is not among those that load safely."""
         checkpoint["message_hub"]["log_scalars"] = {}
+        if "optimizer" not in checkpoint:
+            checkpoint.pop("ema_state_dict", None)  # only resuming needs the weights beside their average
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Saves everything that resuming needs, unless the last step has broken the weights."""
         for name, parameter in runner.model.named_parameters():
             if not parameter.isfinite().all():
+                step, epoch = self._phase.steps_before + runner.iter, self._phase.epochs_before + runner.epoch + 1
                 raise NonFiniteLossError(
-                    f"{self._task.name}: the weights {name} became NaN or infinite by step {runner.iter} "
-                    f"(epoch {runner.epoch + 1}); {_what_is_kept(self._task)}"
+                    f"{self._member.name}: the weights {name} became NaN or infinite by step {step} "
+                    f"(epoch {epoch}); {_what_is_kept(self._member)}"
                 )
-        self._save(runner, self._task.last_checkpoint, is_resumable=True)
+        self._save(runner, self._member.last_checkpoint, is_resumable=True, meta={"phase": self._phase.position})
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Saves the weights when the score is the highest so far."""
         score = float((metrics or {})["map50"])
         if score > self._best:
             self._best = score
-            meta = {"epoch": runner.epoch, "map50": score}
-            self._save(runner, self._task.best_checkpoint, is_resumable=False, meta=meta)
+            meta = {"epoch": self._phase.epochs_before + runner.epoch, "map50": score}
+            self._save(runner, self._member.best_checkpoint, is_resumable=False, meta=meta)
 
-    def _save(self, runner: Runner, path: Path, *, is_resumable: bool, meta: dict[str, Any] | None = None) -> None:
-        with replacing(path) as temporary:
-            runner.save_checkpoint(
-                str(path.parent),
-                temporary.name,
-                save_optimizer=is_resumable,
-                save_param_scheduler=is_resumable,
-                meta=meta,
-            )
+    def _save(self, runner: Runner, path: Path, *, is_resumable: bool, meta: dict[str, Any]) -> None:
+        if is_main_process():
+            with replacing(path) as temporary:
+                runner.save_checkpoint(
+                    str(path.parent),
+                    temporary.name,
+                    save_optimizer=is_resumable,
+                    save_param_scheduler=is_resumable,
+                    meta=meta,
+                )
+        barrier()
 
 
 class ProgressHook(Hook):
@@ -116,8 +129,8 @@ class ProgressHook(Hook):
 
     priority = "LOW"
 
-    def __init__(self, task: MemberTask, report: Report) -> None:
-        self._task = task
+    def __init__(self, phase: PhaseTask, report: Report) -> None:
+        self._phase = phase
         self._report = report
         self._host = socket.gethostname()
         self._map50 = -1.0
@@ -137,6 +150,8 @@ class ProgressHook(Hook):
     ) -> None:
         """Reports the step, unless the last report was a moment ago."""
         now = time.monotonic()
+        if not is_main_process():
+            return
         is_last_of_epoch = self.end_of_epoch(runner.train_dataloader, batch_idx)
         if now - self._last_report < SECONDS_BETWEEN_REPORTS and not is_last_of_epoch:
             return
@@ -144,18 +159,22 @@ class ProgressHook(Hook):
         assert outputs is not None
         done = runner.iter + 1
         seconds_a_step = (now - self._began) / (done - self._first_step)
-        self._report(
-            Progress(
-                member=self._task.name,
-                epoch=runner.epoch + 1,
-                epochs=runner.max_epochs,
-                step=done,
-                steps=runner.max_iters,
-                loss=float(outputs["loss"].detach().mean()),
-                map50=self._map50,
-                seconds_left=seconds_a_step * (runner.max_iters - done),
-                host=self._host,
-            )
+        self._report(self._progress(runner, seconds_a_step, float(outputs["loss"].detach().mean())))
+
+    def _progress(self, runner: Runner, seconds_a_step: float, loss: float) -> Progress:
+        phase = self._phase
+        epochs = phase.member.settings.epochs
+        step, steps = phase.steps_before + runner.iter + 1, epochs * phase.steps_an_epoch
+        return Progress(
+            member=phase.member.name,
+            epoch=phase.epochs_before + runner.epoch + 1,
+            epochs=epochs,
+            step=step,
+            steps=steps,
+            loss=loss,
+            map50=self._map50,
+            seconds_left=seconds_a_step * (steps - step),
+            host=self._host,
         )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:

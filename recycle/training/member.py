@@ -5,7 +5,7 @@ from pathlib import Path
 
 from recycle.data.coco import Dataset
 from recycle.data.folds import Folds
-from recycle.recipe import Model
+from recycle.recipe import Fold, Model
 
 LAST_CHECKPOINT = "last.pth"
 BEST_CHECKPOINT = "best.pth"
@@ -19,7 +19,7 @@ class MemberTask:
         name: The member's name.
         settings: The model as the recipe has it.
         train: Images of the other folds.
-        validation: Images of this fold, which training never sees.
+        validation: Images of this fold, which training never sees; none where it is trained on all.
         work_dir: Folder of checkpoints and logs.
         seed: Seed of this member's draws.
     """
@@ -56,8 +56,8 @@ class TrainingData:
     test: Dataset
     folds: Folds
 
-    def fold(self, fold: int) -> tuple[Dataset, Dataset]:
-        """The training part and the validation part of a fold."""
+    def fold(self, fold: Fold) -> tuple[Dataset, Dataset]:
+        """The training part and the validation part of a fold; of `all`, all images and none."""
         inside = {image.id for image in self.train.images if self.folds.assignment[image.file_name] == fold}
         outside = {image.id for image in self.train.images} - inside
         return self.train.subset(outside), self.train.subset(inside)
@@ -70,21 +70,21 @@ class MemberPlan:
     Attributes:
         name: The member's name.
         settings: Its model.
-        fold: The fold it never sees.
+        fold: The fold it never sees, or `all` where it is trained on all images.
         seed: Seed of its draws.
         key: Digest of all that determines its result.
         work_dir: Checkpoints and logs.
-        oof: Where its predictions of the fold go.
+        oof: Where its predictions of the fold go; None where it has none.
         test: Where its predictions of the test images go.
     """
 
     name: str
     settings: Model
-    fold: int
+    fold: Fold
     seed: int
     key: str
     work_dir: Path
-    oof: Path
+    oof: Path | None
     test: Path
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from mmengine.dist import barrier, get_world_size, is_main_process
 
 from recycle.inference.predict import predict
 from recycle.predictions.parquet import write_parquet
@@ -13,33 +14,34 @@ from recycle.training.member import MemberOutcome, MemberPlan, MemberTask, Train
 from recycle.training.progress import Progress
 from recycle.training.train import load_member, train_member
 
-PREDICTION_BATCH_SIZE = 8
-
 
 def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress], None]) -> MemberOutcome:
     """Trains a member from its last checkpoint, if there is one, and writes its predictions.
+
+    Where several processes of one group call it, they train the member together and the first of them predicts.
 
     Raises:
         NonFiniteLossError: If the loss becomes NaN or infinite.
     """
     began = time.monotonic()
-    _forget_other_training(plan)
+    if is_main_process():
+        _forget_other_training(plan)
+    barrier()
     # The number of threads decides the order of sums, and so the last digits: it must not depend on the machine.
-    torch.set_num_threads(max(1, int(plan.settings.resources.num_cpus)))
+    torch.set_num_threads(max(1, int(plan.settings.resources.num_cpus / get_world_size())))
     train, validation = data.fold(plan.fold)
     task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed)
     train_member(task, report)
-    model = load_member(task)
-    for images, path in ((validation, plan.oof), (data.test, plan.test)):
-        predictions = predict(
-            model,
-            images,
-            image_size=plan.settings.image_size,
-            batch_size=PREDICTION_BATCH_SIZE,
-            name=plan.settings.name,
-        )
-        write_parquet(predictions, path)
+    if is_main_process():
+        _predict(plan, task, data)
     return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname())
+
+
+def _predict(plan: MemberPlan, task: MemberTask, data: TrainingData) -> None:
+    model = load_member(task)
+    for images, path in ((task.validation, plan.oof), (data.test, plan.test)):
+        if path is not None:
+            write_parquet(predict(model, images, plan.settings), path)
 
 
 def _forget_other_training(plan: MemberPlan) -> None:

@@ -1,34 +1,46 @@
 """The one training entry of every family, around mmengine's Runner."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
-import torch
+from mmengine.dist import get_world_size
 from mmengine.evaluator import Evaluator
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
 from recycle.data.loading import DetectionImages, seed_everything
 from recycle.data.transforms import inference_pipeline, training_pipeline
 from recycle.errors import DataError
+from recycle.inference.networks import load_network
 from recycle.models.checkpoints import load_checkpoint
 from recycle.models.families import build_model
+from recycle.recipe import MaskRCNNSwin
+from recycle.training.averaging import averaging_hooks
+from recycle.training.class_weights import class_weights
 from recycle.training.hooks import FiniteLossHook, ProgressHook, SaveHook, SeedHook
 from recycle.training.member import MemberTask
-from recycle.training.optimizers import learning_rate_schedule, optimizer_wrapper
+from recycle.training.multi_scale import MultiScaleHook
+from recycle.training.optimizers import build_optimizer
+from recycle.training.parallel import shared_by_processes
+from recycle.training.phase import PhaseTask, remaining_phases
 from recycle.training.progress import Report
+from recycle.training.schedules import learning_rate_schedule
+from recycle.training.stepping import Stepping, resolve_precision
 from recycle.training.validation import DetectionScore
 
 VALIDATION_BATCH_SIZE = 8
 LOG_INTERVAL = 10
 
 
-def train_member(task: MemberTask, report: Report) -> None:
+def train_member(task: MemberTask, report: Report, watching: Sequence[Hook] = ()) -> None:
     """Trains a member, from its last checkpoint where there is one.
 
     Args:
         task: The member and its data.
         report: Called about once a second with the member's progress.
+        watching: Hooks that watch the training.
 
     Raises:
         NonFiniteLossError: If the loss becomes NaN or infinite.
@@ -37,33 +49,31 @@ def train_member(task: MemberTask, report: Report) -> None:
     if not task.train.images:
         raise DataError(f"{task.name}: the training part of its fold holds no image")
     task.work_dir.mkdir(parents=True, exist_ok=True)
-    seed_everything((task.seed,))
-    _runner(task, report).train()
+    for phase in remaining_phases(task):
+        seed_everything((task.seed,))
+        _runner(phase, [*_hooks(phase, report), *watching]).train()
 
 
 def load_member(task: MemberTask) -> BaseModel:
     """The network of a member after its last epoch, on the GPU if there is one."""
-    model = build_model(task.settings, len(task.train.categories))
-    model.load_state_dict(load_checkpoint(task.last_checkpoint)["state_dict"])
-    return model.to(_device())
+    return load_network(task.settings, len(task.train.categories), task.last_checkpoint)
 
 
-def _runner(task: MemberTask, report: Report) -> Runner:
-    settings = task.settings
-    steps_an_epoch = -(-len(task.train.images) // settings.batch_size)
-    is_resumed = task.last_checkpoint.is_file()
+def _runner(phase: PhaseTask, hooks: Sequence[Hook]) -> Runner:
+    task, settings = phase.member, phase.settings
+    model = _model(phase)
     return Runner(
-        model=build_model(settings, len(task.train.categories)),
+        model=shared_by_processes(model),
         work_dir=str(task.work_dir),
-        train_dataloader=_training_loader(task),
+        train_dataloader=_training_loader(phase),
         train_cfg={"by_epoch": True, "max_epochs": settings.epochs, "val_interval": settings.validate_every},
-        optim_wrapper=optimizer_wrapper(settings.optimizer, has_gpu=torch.cuda.is_available()),
-        param_scheduler=learning_rate_schedule(settings.optimizer, steps_an_epoch * settings.epochs),
+        optim_wrapper=_stepping(phase, model),
+        param_scheduler=learning_rate_schedule(settings.optimizer, phase.steps_an_epoch * settings.epochs),
         **_validation(task),
         default_hooks={"checkpoint": None, "logger": {"type": "LoggerHook", "interval": LOG_INTERVAL}},
-        custom_hooks=[SeedHook(task.seed), FiniteLossHook(task), SaveHook(task), ProgressHook(task, report)],
-        load_from=str(task.last_checkpoint) if is_resumed else None,
-        resume=is_resumed,
+        custom_hooks=hooks,
+        load_from=str(task.last_checkpoint) if phase.is_begun else None,
+        resume=phase.is_begun,
         randomness={"seed": task.seed},
         log_level="WARNING",
         default_scope="mmdet",
@@ -71,21 +81,56 @@ def _runner(task: MemberTask, report: Report) -> Runner:
     )
 
 
-def _training_loader(task: MemberTask) -> dict[str, Any]:
-    settings = task.settings
-    workers = max(0, int(settings.resources.num_cpus) - 1)
+def _model(phase: PhaseTask) -> BaseModel:
+    """The network, with the weights of the phase before where there was one."""
+    member = phase.member
+    weights = class_weights(phase.settings.losses, member.train)
+    model = build_model(phase.settings, len(member.train.categories), weights)
+    if phase.position > 0 and not phase.is_begun:
+        model.load_state_dict(load_checkpoint(member.last_checkpoint)["state_dict"])
+    return model
+
+
+def _stepping(phase: PhaseTask, model: BaseModel) -> Stepping:
+    settings = phase.settings
+    return Stepping(
+        build_optimizer(settings.optimizer, model),
+        precision=resolve_precision(settings.precision),
+        accumulate=settings.accumulate,
+        batches_an_epoch=phase.steps_an_epoch,
+        clip_grad_norm=settings.optimizer.clip_grad_norm,
+    )
+
+
+def _hooks(phase: PhaseTask, report: Report) -> list[Hook]:
+    return [
+        SeedHook(phase),
+        *([MultiScaleHook(phase)] if phase.settings.multi_scale else []),
+        FiniteLossHook(phase),
+        *averaging_hooks(phase),
+        SaveHook(phase),
+        ProgressHook(phase, report),
+    ]
+
+
+def _training_loader(phase: PhaseTask) -> dict[str, Any]:
+    task, settings = phase.member, phase.settings
+    workers = max(0, int(settings.resources.num_cpus / get_world_size()) - 1)
+    with_masks = isinstance(settings, MaskRCNNSwin)
+    pipeline = training_pipeline(settings.image_size, settings.augmentations, with_masks=with_masks)
     return {
-        "dataset": DetectionImages(
-            task.train, training_pipeline(settings.image_size, settings.augmentations), task.seed
-        ),
-        "batch_size": settings.batch_size,
-        "sampler": {"type": "DefaultSampler", "shuffle": True, "seed": task.seed},
+        "dataset": DetectionImages(task.train, pipeline, task.seed),
+        "batch_size": settings.batch_size // get_world_size(),
+        # mmengine counts epochs anew in each phase, and adds them to this seed.
+        "sampler": {"type": "DefaultSampler", "shuffle": True, "seed": task.seed + phase.epochs_before},
         "num_workers": workers,
         "persistent_workers": workers > 0,
     }
 
 
 def _validation(task: MemberTask) -> dict[str, Any]:
+    if not task.validation.images:
+        return {}
     images = DetectionImages(task.validation, inference_pipeline(task.settings.image_size), task.seed)
     return {
         "val_dataloader": {
@@ -96,7 +141,3 @@ def _validation(task: MemberTask) -> dict[str, Any]:
         "val_cfg": {},
         "val_evaluator": Evaluator([DetectionScore(task.validation)]),
     }
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

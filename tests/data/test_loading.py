@@ -1,6 +1,8 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
@@ -11,7 +13,7 @@ import recycle.models  # noqa: F401 - mmdet may not be imported before it
 from recycle.data.coco import Dataset, read_coco
 from recycle.data.loading import DetectionImages, seed_everything
 from recycle.data.transforms import training_pipeline
-from recycle.recipe import Augmentation, Colour, HorizontalFlip, Resize
+from recycle.recipe import Augmentation, Colour, HorizontalFlip, Resize, VerticalFlip
 from tests.data.small_dataset import write_dataset
 
 AUGMENTATIONS: tuple[Augmentation, ...] = (
@@ -49,6 +51,38 @@ def test_samples_hold_images_and_boxes_with_labels(dataset: Dataset) -> None:
     assert sample.img_id == 1
     assert sample.gt_instances.bboxes.tensor.tolist() == [[4, 4, 14, 14], [20.5, 8, 32.5, 16]]
     assert sample.gt_instances.labels.tolist() == [0, 1]
+
+
+def test_masks_are_polygons_run_lengths_or_boxes_in_place_of_missing_ones(dataset: Dataset) -> None:
+    polygon = [[4.0, 4.0, 14.0, 4.0, 4.0, 14.0]]
+    counts = [32 * 21, 8, 24, 8, 32 * 48 - 32 * 21 - 40]  # columns 21 and 22, their upper eight rows
+    held = (polygon, {"size": [32, 48], "counts": counts}, None)
+    annotations = tuple(
+        replace(annotation, segmentation=mask) for annotation, mask in zip(dataset.annotations, held, strict=False)
+    )
+    images = DetectionImages(
+        replace(dataset, annotations=annotations), training_pipeline(48, [Resize(type="resize")], with_masks=True), 0
+    )
+    triangle, run_lengths = images[0]["data_samples"].gt_instances.masks.masks
+    assert triangle[5, 5] == 1
+    assert triangle[13, 13] == 0
+    assert 40 < triangle.sum() < 70  # half of its box of 100 pixels
+    assert np.argwhere(run_lengths).tolist() == [[row, column] for row in range(8) for column in (21, 22)]
+    assert images[1]["data_samples"].gt_instances.masks.masks.all()  # the box fills the image
+
+
+@pytest.mark.parametrize(
+    "flip",
+    [HorizontalFlip(type="horizontal_flip", probability=1), VerticalFlip(type="vertical_flip", probability=1)],
+)
+def test_masks_follow_their_boxes(dataset: Dataset, flip: Augmentation) -> None:
+    pipeline = training_pipeline(96, [Resize(type="resize"), flip], with_masks=True)
+    instances = DetectionImages(dataset, pipeline, 0)[0]["data_samples"].gt_instances
+    for box, mask in zip(instances.bboxes.tensor, instances.masks.masks, strict=True):
+        rows, columns = np.nonzero(mask)
+        found = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        assert np.abs(np.array(found) - box.numpy()).max() <= 1
+    assert instances.masks.masks.shape == (2, 64, 96)
 
 
 def test_draws_do_not_depend_on_the_order_nor_on_what_was_drawn_before(dataset: Dataset) -> None:

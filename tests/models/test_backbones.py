@@ -14,6 +14,7 @@ from recycle.models.backbones import (
     PACKAGED_BACKBONE,
     TimmFeatures,
     feature_channels,
+    levels_of_strides,
     load_efficientnet_lite0,
     packaged_weights,
     pixel_mean_std,
@@ -157,3 +158,48 @@ def test_frozen_levels_stay_and_deeper_ones_train(name: str, trained: str) -> No
     layers = {key.rpartition(".")[0] for key in frozen}
     assert any(key.startswith(trained) for key in changed)
     assert not {key for key in changed if key.rpartition(".")[0] in layers}
+
+
+@pytest.mark.parametrize(
+    ("name", "levels"), [("resnet18", (1, 2, 4)), ("convnext_atto", (0, 1, 3)), ("vgg11", (2, 3, 5))]
+)
+def test_levels_are_found_by_their_strides(name: str, levels: tuple[int, ...]) -> None:
+    assert levels_of_strides(name, (4, 8, 32)) == levels
+
+
+def test_models_without_a_pyramid_are_refused() -> None:
+    with pytest.raises(RecipeError, match="strides 4, 8, but those of vit_tiny_patch16_224 are 16, 16, 16"):
+        levels_of_strides("vit_tiny_patch16_224", (4, 8))
+
+
+def test_transformers_take_images_of_any_size() -> None:
+    features = TimmFeatures("swin_tiny_patch4_window7_224", (0, 3)).eval()(torch.zeros(1, 3, 96, 160))
+    assert [tuple(feature.shape) for feature in features] == [(1, 96, 24, 40), (1, 768, 3, 5)]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "convnext_atto"])
+def test_checkpointed_activations_give_the_same_gradients(name: str) -> None:
+    gradients, saved = [], []
+    for is_checkpointed in (False, True):
+        torch.manual_seed(0)
+        backbone = TimmFeatures(name, (1, 2), activation_checkpointing=is_checkpointed).train()
+        count = 0
+
+        def note(tensor: torch.Tensor) -> torch.Tensor:
+            nonlocal count
+            count += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            output = backbone(torch.ones(2, 3, 32, 32))[-1]
+        output.square().sum().backward()
+        gradients.append([p.grad for p in backbone.parameters() if p.grad is not None])
+        saved.append(count)
+    assert saved[1] < saved[0] / 2
+    for kept, computed in zip(*gradients, strict=True):
+        torch.testing.assert_close(kept, computed)
+
+
+def test_what_cannot_be_checkpointed_is_refused() -> None:
+    with pytest.raises(RecipeError, match=f"activation_checkpointing cannot be used with {PACKAGED_BACKBONE}"):
+        TimmFeatures(PACKAGED_BACKBONE, (1,), activation_checkpointing=True)

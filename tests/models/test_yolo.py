@@ -15,25 +15,39 @@ mmcv_ops.install()
 from mmdet.registry import MODELS  # noqa: E402 - mmdet imports mmcv's operators
 from mmdet.structures import DetDataSample  # noqa: E402
 from mmdet.structures.bbox import HorizontalBoxes  # noqa: E402
+from mmengine.logging import MessageHub  # noqa: E402
 from mmengine.structures import InstanceData  # noqa: E402
+from torch import nn  # noqa: E402
 
-from recycle.models.yolo import YOLOv5, yolo_preprocessor  # noqa: E402
+from recycle.models.cost import YOLO_COST  # noqa: E402
+from recycle.models.yolo import YOLO, yolo_preprocessor  # noqa: E402
+from recycle.models.yolo_networks import build_network  # noqa: E402
+from recycle.recipe.yolo import YOLO_SIZES, YOLOFamily  # noqa: E402
 
 SIDE = 96
 CLASSES = 3
-BUILDS = [("tiny", "packaged"), ("tiny", "none"), ("n", "none")]
+BUILDS = [
+    ("tiny", "packaged", "yolov5"),
+    ("tiny", "none", "yolov5"),
+    ("n", "none", "yolov5"),
+    ("n", "none", "yolov8"),
+    ("t", "none", "yolov9"),
+    ("n", "none", "yolov10"),
+    ("n", "none", "yolo11"),
+    ("n", "none", "yolo12"),
+    ("n", "none", "yolo26"),
+]
 
 
-@pytest.fixture(params=BUILDS, ids=["tiny", "tiny-random", "n"])
-def model(request: pytest.FixtureRequest) -> YOLOv5:
-    size, pretrained = request.param
-    return _build(size, pretrained)
+@pytest.fixture(params=BUILDS, ids="-".join)
+def model(request: pytest.FixtureRequest) -> YOLO:
+    return _build(*request.param)
 
 
-def _build(size: str, pretrained: str = "none") -> YOLOv5:
+def _build(size: str, pretrained: str = "none", family: str = "yolov5", **settings: Any) -> YOLO:
     pytest.importorskip("ultralytics")
     torch.manual_seed(0)
-    return YOLOv5(size, CLASSES, pretrained)
+    return YOLO(family, size, CLASSES, pretrained, **settings)
 
 
 def _sample(boxes: list[list[float]], labels: list[int], **meta: Any) -> DetDataSample:
@@ -59,7 +73,7 @@ def _squares(count: int) -> tuple[Tensor, list[DetDataSample]]:
     return images, samples
 
 
-def _losses(model: YOLOv5, images: Tensor, samples: list[DetDataSample]) -> dict[str, Tensor]:
+def _losses(model: YOLO, images: Tensor, samples: list[DetDataSample]) -> dict[str, Tensor]:
     data = model.data_preprocessor({"inputs": list(images), "data_samples": samples}, training=True)
     return model(**data, mode="loss")  # type: ignore[no-any-return]
 
@@ -68,16 +82,16 @@ def _total(losses: dict[str, Tensor]) -> Any:
     return torch.stack(list(losses.values())).sum()
 
 
-def _predictions(model: YOLOv5, images: Tensor, samples: list[DetDataSample]) -> list[DetDataSample]:
+def _predictions(model: YOLO, images: Tensor, samples: list[DetDataSample]) -> list[DetDataSample]:
     model.eval()
     with torch.no_grad():
         return model.test_step({"inputs": list(images), "data_samples": samples})  # type: ignore[no-any-return]
 
 
-def test_losses_are_finite_and_gradients_reach_the_backbone(model: YOLOv5) -> None:
+def test_losses_are_finite_and_gradients_reach_the_backbone(model: YOLO) -> None:
     images, samples = _squares(2)
     losses = _losses(model, images, samples)
-    assert list(losses) == ["loss_box", "loss_cls", "loss_dfl"]
+    assert list(losses) == ["loss_box", "loss_cls", "loss_dfl" if model.network.model[-1].reg_max > 1 else "loss_l1"]
     _total(losses).backward()
     for name, loss in losses.items():
         assert loss.shape == ()
@@ -92,13 +106,13 @@ def test_losses_are_finite_and_gradients_reach_the_backbone(model: YOLOv5) -> No
     assert first.abs().sum() > 0
 
 
-def test_images_without_boxes_only_train_the_classes(model: YOLOv5) -> None:
+def test_images_without_boxes_only_train_the_classes(model: YOLO) -> None:
     images, _ = _squares(2)
-    losses = _losses(model, images, [_sample([], []), _sample([], [])])
-    assert losses["loss_box"] == 0
-    assert losses["loss_dfl"] == 0
-    assert torch.isfinite(losses["loss_cls"])
-    assert losses["loss_cls"] > 0
+    box, classes, distances = _losses(model, images, [_sample([], []), _sample([], [])]).values()
+    assert box == 0
+    assert distances == 0
+    assert torch.isfinite(classes)
+    assert classes > 0
 
 
 def test_losses_are_those_of_ultralytics_for_an_image_of_the_batch() -> None:
@@ -117,6 +131,39 @@ def test_losses_are_those_of_ultralytics_for_an_image_of_the_batch() -> None:
     torch.testing.assert_close(found * 2, expected)
 
 
+class SquaredError(nn.Module):
+    """A classification loss that ultralytics does not have."""
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return (logits.sigmoid() - targets) ** 2
+
+
+@pytest.mark.parametrize("family", ["yolov5", "yolov10"])
+def test_another_classification_loss_takes_the_place_of_cross_entropy(family: str) -> None:
+    MODELS.register_module(module=SquaredError, force=True)
+    images, _ = _squares(1)
+    samples = [_sample([], [])]
+    inputs = images / 255
+    model = _build("n", family=family, loss_cls={"type": "SquaredError"}).eval()
+    model.network.model[-1].training = True
+    raw = model.network(inputs)
+    weights = {"one2many": 0.8, "one2one": 0.2} if family == "yolov10" else {}
+    branches = [(weight, raw[name]) for name, weight in weights.items()] or [(1.0, raw)]
+    # Without a box every target is 0 and the sum of targets counts as 1.
+    expected = 0.5 * sum(weight * branch["scores"].sigmoid().square().sum() for weight, branch in branches)
+    torch.testing.assert_close(model.loss(inputs, samples)["loss_cls"], expected)
+
+
+@pytest.mark.parametrize(("epoch", "one_to_many"), [(0, 0.8), (1, 0.45), (2, 0.1)])
+def test_the_weight_of_a_double_head_shifts_with_the_epochs(epoch: int, one_to_many: float) -> None:
+    progress = MessageHub.get_instance(f"shift-{epoch}")
+    progress.update_info("epoch", epoch)
+    progress.update_info("max_epochs", 3)
+    criterion = _build("n", family="yolo26")._criterion()
+    assert criterion.o2m == pytest.approx(one_to_many)
+    assert criterion.o2o == pytest.approx(1 - one_to_many)
+
+
 def test_box_types_of_mmdet_are_taken() -> None:
     model = _build("tiny").eval()
     model.network.model[-1].training = True
@@ -129,7 +176,7 @@ def test_box_types_of_mmdet_are_taken() -> None:
         torch.testing.assert_close(boxed[name], loss)
 
 
-def test_predictions_are_boxes_inside_the_image(model: YOLOv5) -> None:
+def test_predictions_are_boxes_inside_the_image(model: YOLO) -> None:
     images, _ = _squares(2)
     samples = [_sample([], [], ori_shape=(60, 90)), _sample([], [], ori_shape=(90, 60))]
     for sample in _predictions(model, images, samples):
@@ -155,8 +202,7 @@ def test_predictions_are_in_pixels_of_the_original_image() -> None:
     torch.testing.assert_close(halved.pred_instances.bboxes, expected)
 
 
-def test_any_image_size_is_padded_to_the_stride() -> None:
-    model = _build("n")
+def test_any_image_size_is_padded_to_the_stride(model: YOLO) -> None:
     image = torch.zeros(3, 70, 100)
     sample = _sample([[10.0, 10.0, 40.0, 40.0]], [1], img_shape=(70, 100), ori_shape=(70, 100))
     data = model.data_preprocessor({"inputs": [image], "data_samples": [sample]}, training=True)
@@ -177,12 +223,13 @@ def test_pixels_reach_the_network_in_its_range(size: str, lowest: float, highest
     torch.testing.assert_close(inputs[:, 0, -1], torch.full((3,), padding))
 
 
-def test_state_dict_round_trip(model: YOLOv5, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("family", "size"), [("yolov5", "tiny"), ("yolov5", "n"), ("yolo26", "n")])
+def test_state_dict_round_trip(family: str, size: str, tmp_path: Path) -> None:
     images, samples = _squares(1)
-    model.eval()
+    model = _build(size, family=family).eval()
     path = tmp_path / "model.pth"
     torch.save(model.state_dict(), path)
-    twin = YOLOv5("tiny" if hasattr(model.network, "backbone") else "n", CLASSES)
+    twin = YOLO(family, size, CLASSES)
     twin.load_state_dict(torch.load(path, weights_only=True))
     (expected,) = _predictions(model, images, copy.deepcopy(samples))
     (found,) = _predictions(twin, images, copy.deepcopy(samples))
@@ -208,16 +255,9 @@ def test_tiny_does_not_depend_on_what_was_built_before() -> None:
     assert list(_build("tiny").state_dict()) == names
 
 
-@pytest.mark.parametrize(
-    ("size", "pretrained", "message"),
-    [
-        ("huge", "none", "must be one of tiny, n, s, m, l, x, but got size=huge"),
-        ("n", "packaged", "Only size=tiny of yolov5 takes backbone weights, but got pretrained=packaged"),
-    ],
-)
-def test_wrong_settings_are_refused(size: str, pretrained: str, message: str) -> None:
-    with pytest.raises(RecipeError, match=message):
-        YOLOv5(size, CLASSES, pretrained)
+def test_backbone_weights_of_a_network_without_their_backbone_are_refused() -> None:
+    with pytest.raises(RecipeError, match="Only size=tiny of yolov5 takes backbone weights"):
+        YOLO("yolov5", "n", CLASSES, "packaged")
 
 
 @pytest.mark.parametrize("size", ["tiny", "n"])
@@ -231,7 +271,7 @@ def test_without_ultralytics_the_extra_and_its_licence_are_named(size: str, monk
 
     monkeypatch.setattr(builtins, "__import__", without_ultralytics)
     with pytest.raises(RecipeError, match=r"AGPL-3\.0.*uv pip install 'recycle\[yolo\]'"):
-        YOLOv5(size, CLASSES)
+        YOLO("yolov5", size, CLASSES)
 
 
 @pytest.mark.training
@@ -248,3 +288,33 @@ def test_overfits_eight_images(size: str, pretrained: str) -> None:
         optimiser.step()
         totals.append(float(total.detach()))
     assert sum(totals[-3:]) < 0.5 * sum(totals[:3]), totals
+
+
+@pytest.mark.parametrize(("family", "size"), [(family, size) for family in YOLO_SIZES for size in YOLO_SIZES[family]])
+def test_every_size_of_a_recipe_is_one_that_ultralytics_ships(family: YOLOFamily, size: str) -> None:
+    pytest.importorskip("ultralytics")
+    from ultralytics.nn.tasks import yaml_model_load
+
+    if size != "tiny":
+        layout = yaml_model_load(f"{family}{size}.yaml")
+        assert size in layout.get("scales", {size: ()})
+        assert layout["head"][-1][2] in ("Detect", "v10Detect")
+        assert YOLO_COST[family][size] > 0
+
+
+@pytest.mark.training
+@pytest.mark.parametrize(
+    ("family", "millions"),
+    [
+        # https://docs.ultralytics.com/models/yolov5/
+        ("yolov5", {"n": 2.6, "s": 9.1, "m": 25.1, "l": 53.2, "x": 97.2}),
+        # ultralytics/cfg/models/11/yolo11.yaml
+        ("yolo11", {"n": 2.624, "s": 9.459, "m": 20.115, "l": 25.372, "x": 56.966}),
+    ],
+)
+def test_full_size_networks_have_as_many_parameters_as_published(family: str, millions: dict[str, float]) -> None:
+    pytest.importorskip("ultralytics")
+    for size, published in millions.items():
+        network = build_network(family, size, 80, "none")
+        count = sum(parameter.numel() for parameter in network.parameters())
+        assert count / 1e6 == pytest.approx(published, abs=0.1), size

@@ -76,8 +76,13 @@ def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], what:
 
 
 def training_processes(process: subprocess.Popen[str]) -> list[int]:
-    """Ids of the processes that train for a job: those of its actors, found through its Ray session."""
-    return [pid for pid in _descendants(process.pid) if _command(pid).startswith("ray::TrainActor.run")]
+    """Ids of the processes that train for a job."""
+    return ray_processes(process.pid, "ray::TrainActor.run")
+
+
+def ray_processes(pid: int, title: str) -> list[int]:
+    """Ids of the processes of such a title in the Ray session that a process started."""
+    return [descendant for descendant in _descendants(pid) if _command(descendant).startswith(title)]
 
 
 def read_json(path: Path) -> Any:

@@ -55,6 +55,14 @@ def test_what_was_appended_is_read_again(path: Path) -> None:
     assert [json.loads(line)["fold"] for line in path.read_text().splitlines()] == [0, 1, 2]
 
 
+def test_a_member_of_all_images_has_no_predictions_out_of_fold(path: Path) -> None:
+    everything = dataclasses.replace(entry(4, path.parent), fold="all", oof=None)
+    Ledger(path).append(everything)
+    assert Ledger(path).finished("key4") == everything
+    (path.parent / "test4").unlink()
+    assert Ledger(path).finished("key4") is None
+
+
 def test_an_entry_is_known_at_once_and_the_later_of_two_counts(path: Path) -> None:
     ledger = Ledger(path)
     again = dataclasses.replace(entry(1, path.parent), host="another")
@@ -69,12 +77,11 @@ def test_an_entry_whose_files_are_gone_is_not_finished(path: Path, file: str) ->
     assert keys(path) == ["key0", "key2"]
 
 
-def test_latest_holds_the_last_entry_of_each_member_whose_files_are_there(path: Path) -> None:
+def test_latest_holds_the_last_entry_of_each_member(path: Path) -> None:
     ledger = Ledger(path)
     again = dataclasses.replace(entry(1, path.parent), key="newer")
     ledger.append(again)
-    (path.parent / "oof2").unlink()
-    assert ledger.latest() == [entry(0, path.parent), again]
+    assert ledger.latest() == [entry(0, path.parent), again, entry(2, path.parent)]
 
 
 def test_a_torn_last_line_is_dropped_and_the_next_one_is_whole(path: Path) -> None:

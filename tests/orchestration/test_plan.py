@@ -43,12 +43,26 @@ def test_every_model_is_trained_on_every_fold() -> None:
     assert [plan.fold for plan in plans.values()] == [0, 1, 2, 0, 1, 2]
 
 
+def test_a_model_is_trained_on_the_folds_that_its_recipe_names() -> None:
+    plans = plans_of(recipe_with(folds=[1, "all"]))
+    assert list(plans) == ["cascade-rcnn-fold1", "cascade-rcnn-all", "yolov5-fold0", "yolov5-fold1"]
+    everything = plans["cascade-rcnn-all"]
+    assert (everything.fold, everything.oof) == ("all", None)
+    assert everything.test.name == "cascade-rcnn-all.parquet"
+
+
+def test_further_folds_leave_the_keys_of_those_before_alone(keys: dict[str, str]) -> None:
+    more = keys_of(recipe_with(folds=[0, 1, "all"]))
+    assert {name: more[name] for name in keys} == keys
+    assert len(set(more.values())) == len(keys) + 1
+
+
 def test_members_differ_in_key_seed_and_places() -> None:
     plans = list(plans_of(recipe_with(top={"data": {"folds": 5}})).values())
     for field in ("key", "seed", "work_dir", "oof", "test"):
         assert len({getattr(plan, field) for plan in plans}) == len(plans) == 10
     assert all(0 <= plan.seed < 2**31 for plan in plans)
-    assert all(path.is_absolute() for plan in plans for path in (plan.work_dir, plan.oof, plan.test))
+    assert all(path and path.is_absolute() for plan in plans for path in (plan.work_dir, plan.oof, plan.test))
 
 
 def test_equal_runs_have_equal_keys_and_seeds(keys: dict[str, str]) -> None:
@@ -95,6 +109,11 @@ def test_data_round_and_seed_change_every_key(
         {"augmentations": [{"type": "resize"}]},
         {"fpn_channels": 32},
         {"pretrained": "none"},
+        {"losses": {"box": "giou"}},
+        {"averaging": {"type": "swa"}},
+        {"accumulate": 2},
+        {"multi_scale": {}},
+        {"phases": [{"epochs": 4}, {"epochs": 4, "optimizer": {"lr": 1e-5}}]},
     ],
 )
 def test_settings_of_one_model_change_its_keys_only(keys: dict[str, str], changes: dict[str, Any]) -> None:

@@ -65,6 +65,7 @@ def test_scores_of_the_journal_are_those_of_the_settings(run: RunPaths) -> None:
     members = [
         MemberPredictions(e.member, e.model, read_parquet(run.root / e.oof), read_parquet(run.root / e.test))
         for e in Ledger(run.ledger).latest()
+        if e.oof
     ]
     objective = FusionObjective(pool_out_of_fold(members), prepared.train, prepared.folds)
     study = read_json(run.fusion_study)

@@ -60,11 +60,22 @@ def steps_of(plan: MemberPlan, data: TrainingData) -> set[int]:
 
 def test_its_own_fold_and_the_test_images_are_predicted(plan: MemberPlan, data: TrainingData) -> None:
     outcome = run_member(plan, data, lambda progress: None)
+    assert plan.oof is not None
     inside = [image.id for image in data.train.images if data.folds.assignment[image.file_name] == 1]
     assert read_parquet(plan.oof).coverage[0].tolist() == inside
     assert read_parquet(plan.test).coverage[0].tolist() == [image.id for image in data.test.images]
     assert outcome.checkpoint.is_file()
     assert outcome.seconds > 0
+
+
+def test_a_member_of_all_images_predicts_the_test_images_alone(plan: MemberPlan, data: TrainingData) -> None:
+    train, validation = data.fold("all")
+    assert (train, validation.images) == (data.train, ())
+    whole = replace(plan, fold="all", oof=None)
+    assert max(steps_of(whole, data)) == 4
+    assert read_parquet(whole.test).coverage[0].tolist() == [image.id for image in data.test.images]
+    assert not list(plan.test.parent.glob("oof*"))
+    assert not (plan.work_dir / BEST_CHECKPOINT).exists()
 
 
 def test_a_finished_training_is_not_repeated_but_another_plan_starts_afresh(

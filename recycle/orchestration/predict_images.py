@@ -1,0 +1,140 @@
+"""New images through all members of a finished ensemble, side by side as the cluster allows."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+from rich.console import Console
+
+from recycle.data.coco import Dataset
+from recycle.data.new_images import read_new_images
+from recycle.errors import DataError, RecycleError, ResourceError
+from recycle.inference.trained import TrainedEnsemble, fuse_predictions
+from recycle.orchestration.cluster import GIB, connected, node_resources
+from recycle.orchestration.scheduling import fits
+from recycle.predictions.coco_results import write_coco_results
+from recycle.predictions.submission import write_detection_csv
+from recycle.predictions.values import Predictions, concatenate
+from recycle.recipe import Model, Resources
+from recycle.report.prediction_progress import PredictionProgress
+
+Stream = Any
+"""Ray's stubs give its generators no type: it yields references of one member's predictions, batch by batch."""
+
+
+def predict_images(ensemble: TrainedEnsemble, source: Path, out: Path, console: Console) -> None:
+    """Predicts images with every member, fuses what they find, and writes it.
+
+    Args:
+        ensemble: The members; each runs on what it was trained with, or on the best node's resources if that has less.
+        source: A folder of images or a COCO file, see `recycle.data.new_images`; images and weights must lie at the
+            same paths on all nodes.
+        out: The file to write: a submission for `.csv`, COCO results for `.json`.
+        console: Where progress is shown.
+
+    Raises:
+        RecycleError: If an image or the file is not usable, before anything runs, or a member cannot predict.
+    """
+    _require_known_format(out)
+    images = read_new_images(source, ensemble.categories)
+    ensemble = ensemble.in_use()
+    with connected(), PredictionProgress(console, len(images.images)) as progress:
+        predictions = _predict_members(ensemble, images, progress)
+    fused = fuse_predictions(ensemble, predictions, images)
+    _write(fused, images, out)
+    console.print(f"{len(fused)} boxes on {len(images.images)} images: {out}")
+
+
+def available_resources(wanted: Resources, nodes: Sequence[Mapping[str, float]]) -> Resources:
+    """What a member gets for prediction: what it was trained with, or less where no node has as much.
+
+    Prediction takes one GPU at most, and runs without any.
+    """
+    wanted = wanted.model_copy(update={"num_gpus": min(wanted.num_gpus, 1.0)})
+    if any(fits(wanted, node) for node in nodes):
+        return wanted
+    best = max(nodes, key=lambda node: (node.get("GPU", 0.0), node.get("CPU", 0.0)))
+    return Resources(
+        num_cpus=min(wanted.num_cpus, best.get("CPU", 0.0)),
+        num_gpus=min(wanted.num_gpus, best.get("GPU", 0.0)),
+    )
+
+
+def _predict_members(
+    ensemble: TrainedEnsemble, images: Dataset, progress: PredictionProgress
+) -> dict[str, Predictions]:
+    nodes, shared = node_resources(), ray.put(images)
+    parts: dict[str, list[Predictions]] = {member.name: [] for member in ensemble.members}
+    running: dict[Stream, str] = {}
+    for member in ensemble.members:
+        settings = _with_available_resources(ensemble.settings_of(member), nodes)
+        running[_start(settings, member.weights, shared)] = member.name
+    while running:
+        (stream,), _ = ray.wait(list(running), num_returns=1)
+        part = _next(stream, running[stream])
+        if part is None:
+            progress.finished(running.pop(stream))
+        else:
+            parts[running[stream]].append(part)
+            progress.advance(running[stream], len(part.coverage[0]))
+    return {name: concatenate(batches) for name, batches in parts.items()}
+
+
+def _with_available_resources(settings: Model, nodes: Sequence[Mapping[str, float]]) -> Model:
+    return settings.model_copy(update={"resources": available_resources(settings.resources, nodes)})
+
+
+def _start(settings: Model, weights: Path, images: "ray.ObjectRef[Dataset]") -> Stream:
+    resources = settings.resources
+    # A process that has run another network before may differ in the last digits.
+    task: Any = ray.remote(max_calls=1)(_predict_member)
+    return task.options(
+        num_cpus=resources.num_cpus,
+        num_gpus=resources.num_gpus,
+        memory=int(resources.memory_gib * GIB) or None,
+        num_returns="streaming",
+    ).remote(settings, weights, images)
+
+
+def _predict_member(settings: Model, weights: Path, images: Dataset) -> Iterator[Predictions]:
+    """Runs in a process of its own."""
+    if not settings.resources.num_gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides GPUs only from those who ask for some
+    import torch  # noqa: PLC0415 - takes seconds, which only this process needs to spend
+
+    from recycle.inference.networks import load_network  # noqa: PLC0415
+    from recycle.inference.predict import predict_batches  # noqa: PLC0415
+
+    torch.set_num_threads(max(1, int(settings.resources.num_cpus)))
+    network = load_network(settings, len(images.categories), weights)
+    yield from predict_batches(network, images, settings)
+
+
+def _next(stream: Stream, member: str) -> Predictions | None:
+    """The next batch of a member; None after its last."""
+    try:
+        part: Predictions = ray.get(next(stream))
+    except StopIteration:
+        return None
+    except RecycleError as error:
+        raise (error.cause if isinstance(error, RayTaskError) else error) from None
+    except RayTaskError:
+        raise  # a mistake of ours, whose traceback tells more than we could
+    except RayError as error:
+        raise ResourceError(f"{member}: its process died, perhaps for want of memory: {error}") from None
+    return part
+
+
+def _require_known_format(out: Path) -> None:
+    if out.suffix not in (".csv", ".json"):
+        raise DataError(f"{out}: predictions are written as .csv or .json, but got {out.suffix or 'no suffix'}")
+
+
+def _write(predictions: Predictions, images: Dataset, out: Path) -> None:
+    if out.suffix == ".json":
+        write_coco_results(predictions, [category.id for category in images.categories], out)
+    else:
+        write_detection_csv(predictions, {image.id: image.file_name for image in images.images}, out)

@@ -1,0 +1,58 @@
+"""One phase of a member's training, and where an interrupted training goes on."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recycle.models.checkpoints import load_checkpoint
+from recycle.recipe import Model
+from recycle.training.member import MemberTask
+
+
+@dataclass(frozen=True)
+class PhaseTask:
+    """One phase of a member's training.
+
+    Attributes:
+        member: The member and its data.
+        position: The phase's place among those of the model, from 0.
+        settings: The model as it is in this phase.
+        epochs_before: Epochs of the phases before.
+        is_begun: Whether the last checkpoint is of this phase, and not of the one before.
+    """
+
+    member: MemberTask
+    position: int
+    settings: Model
+    epochs_before: int
+    is_begun: bool
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Batches that hold each training image once."""
+        return -(-len(self.member.train.images) // self.settings.batch_size)
+
+    @property
+    def steps_before(self) -> int:
+        """Steps of the phases before."""
+        return self.epochs_before * self.steps_an_epoch
+
+
+def remaining_phases(member: MemberTask) -> Iterator[PhaseTask]:
+    """The phases that the last checkpoint does not complete, the first of them perhaps begun."""
+    done = _state(member)
+    phases: Sequence[Model] = member.settings.in_phases()
+    epochs_before = 0
+    for position, settings in enumerate(phases):
+        epochs_done = done["epoch"] if position == done["phase"] else 0
+        if position >= done["phase"] and epochs_done < settings.epochs:
+            yield PhaseTask(member, position, settings, epochs_before, is_begun=epochs_done > 0)
+        epochs_before += settings.epochs
+
+
+def _state(member: MemberTask) -> dict[str, Any]:
+    """Phase and epochs in it of the last checkpoint."""
+    if not member.last_checkpoint.is_file():
+        return {"phase": 0, "epoch": 0}
+    meta: dict[str, Any] = load_checkpoint(member.last_checkpoint)["meta"]
+    return meta
