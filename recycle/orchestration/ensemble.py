@@ -21,8 +21,9 @@ from recycle.fusion.objective import FusionObjective
 from recycle.fusion.response import respond
 from recycle.fusion.selection import Selection, select_greedily
 from recycle.fusion.settings import DEFAULTS, HAND_TUNED, EnsembleSettings, parameters_of, settings_of
-from recycle.orchestration.cluster import largest_node_cpus
+from recycle.orchestration.cluster import cluster_resources, largest_node_cpus
 from recycle.orchestration.search import Parameters, Search, SearchTrial, search
+from recycle.orchestration.sharded_objective import ShardedObjective
 from recycle.predictions.values import Predictions, concatenate
 from recycle.recipe import Fusion
 from recycle.report.ensemble import DEFAULT_FUSION, TUNED_FUSION, EnsembleStudy, Worth
@@ -79,12 +80,21 @@ def find_ensemble(task: EnsembleTask, tell: Tell) -> tuple[EnsembleSettings, Ens
     shared = ray.put(task.objective)
     models = task.objective.models
     tell(f"Selecting among {len(models)} models, one by one")
-    selection: Selection = ray.get(_start(select_greedily, shared, cpus=largest_node_cpus()))
+    selection = _select(task, shared)
     trials = _search(task, selection, tell)
     best = max(trials, key=lambda trial: trial.score)  # the first of equals
     settings = settings_of(best.parameters, models)
     tell("Finding out what the ensemble is worth, and what each model does for it")
     return settings, _study(task, shared, selection, trials, settings)
+
+
+def _select(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]") -> Selection:
+    """Selects on all nodes where there are several; one process has no messages to wait for."""
+    cores, one = int(cluster_resources()["CPU"]), task.objective
+    if cores == largest_node_cpus():
+        selection: Selection = ray.get(_start(select_greedily, shared, cpus=cores))
+        return selection
+    return select_greedily(ShardedObjective(one.predictions, one.truth, one.folds, one.metric, cores))
 
 
 def _search(task: EnsembleTask, selection: Selection, tell: Tell) -> tuple[SearchTrial, ...]:

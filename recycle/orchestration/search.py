@@ -81,7 +81,7 @@ class ScoreTrainable(tune.Trainable):
 
 
 class JournaledSearch(OptunaSearch):
-    """Keeps the study in memory and writes down whole trials: a journal takes ten times as long for each suggestion.
+    """Keeps the study in memory and writes down whole trials, as a journal is synced to the disk with every parameter.
 
     Args:
         journal: Holds what was tried before, and gets every finished trial in the order of the suggestions.

@@ -1,9 +1,7 @@
 """A store that several processes fill at once, and that killed ones leave whole."""
 
 import multiprocessing
-import os
 import pickle
-import signal
 import time
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from hypothesis import strategies as st
 
 from recycle.data.pixel_store import RECORD, PixelStore
 
-LIMIT = 2**20
+LIMIT = 2**24
 SPAWN = multiprocessing.get_context("spawn")
 FORK = multiprocessing.get_context("fork")
 
@@ -133,26 +131,27 @@ def test_processes_that_fill_at_once_keep_each_image_once(tmp_path: Path) -> Non
     assert (tmp_path / "index").stat().st_size == 90 * RECORD.itemsize
 
 
-def put_for_ever(folder: Path) -> None:
-    put_all(folder, range(10**9))
+def put_from(folder: Path, first: int) -> None:
+    put_all(folder, range(first, 10**9))
+
+
+def records(folder: Path) -> int:
+    return (folder / "index").stat().st_size // RECORD.itemsize
 
 
 def test_a_killed_filler_leaves_nothing_broken(tmp_path: Path) -> None:
+    PixelStore(tmp_path, LIMIT)
     for _ in range(3):
-        process = FORK.Process(target=put_for_ever, args=(tmp_path,))
+        first = records(tmp_path)
+        process = FORK.Process(target=put_from, args=(tmp_path, first))
         process.start()
-        begun = time.monotonic()
-        size = (tmp_path / "index").stat().st_size if (tmp_path / "index").exists() else 0
-        while time.monotonic() - begun < 60 and (
-            not (tmp_path / "index").exists() or (tmp_path / "index").stat().st_size == size
-        ):
-            time.sleep(0.005)
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
+        while process.is_alive() and records(tmp_path) < first + 5:
+            time.sleep(0.001)
+        process.kill()
         process.join()
         store = PixelStore(tmp_path, LIMIT)
-        kept = (tmp_path / "index").stat().st_size // RECORD.itemsize
-        assert kept > 0
+        kept = records(tmp_path)
+        assert kept >= first + 5
         for number in range(kept):
             np.testing.assert_array_equal(store.get(key(number)), picture(number))
         assert store.put(key(kept), picture(kept))
