@@ -29,6 +29,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from training_sides import MODELS, STOCK, WARM_UP_STEPS, Conditions, Steps, Training, train_ours
 
@@ -86,7 +87,7 @@ def attempt(processes: ProcessPoolExecutor, train: Training, family: str, condit
     try:
         return processes.submit(measure, train, family, conditions).result()
     except Exception as error:
-        return f"failed: {type(error).__name__}: {error}"
+        return escape(f"failed: {type(error).__name__}: {error}")
 
 
 def cells(side: Measured | str, other: Measured | str | None = None) -> list[str]:

@@ -90,7 +90,7 @@ class Steps:
         self._began = now
 
 
-class StepWatch(Hook):
+class StepWatch(Hook):  # type: ignore[misc] # untyped
     """Tells `Steps` of a Runner's training."""
 
     priority = "LOWEST"
@@ -188,7 +188,7 @@ def train_ultralytics(family: str, conditions: Conditions, folder: Path, steps: 
 
     dataset, batch_size = conditions.dataset, conditions.batch_size
 
-    class Trainer(DetectionTrainer):
+    class Trainer(DetectionTrainer):  # type: ignore[misc] # untyped
         """Ultralytics' own, but for the look for fonts to draw with, and for validation."""
 
         def get_dataset(self) -> dict[str, Any]:
