@@ -26,12 +26,16 @@ def main() -> ExitStatus:
 
     def body(console: Console) -> ExitStatus:
         recipe = load_recipe(arguments.recipe, arguments.set)
-        if arguments.plan or arguments.probe:
-            foresee(recipe, arguments.data, arguments.gpus, probe=arguments.probe, console=console)
-            return ExitStatus.SUCCESS
         results = run(recipe, arguments.data, root, resume=arguments.resume, console=console)
         return ExitStatus.MEMBERS_FAILED if results.failed else ExitStatus.SUCCESS
 
+    def plan_only(console: Console) -> ExitStatus:
+        recipe = load_recipe(arguments.recipe, arguments.set)
+        foresee(recipe, arguments.data, arguments.gpus, probe=arguments.probe, console=console)
+        return ExitStatus.SUCCESS
+
+    if arguments.plan or arguments.probe:
+        return run_job(plan_only, on_interrupt="Interrupted.")
     return run_job(body, on_interrupt=f"Interrupted. To continue, add --run-dir {shlex.quote(str(root))} --resume")
 
 
@@ -48,8 +52,7 @@ def parse_arguments() -> argparse.Namespace:
         "--data",
         type=Path,
         metavar="DIR",
-        help="folder with annotations.json (COCO), optionally test.json, and the images; without it a synthetic "
-        "sample is drawn",
+        help="folder with annotations.json (COCO), optionally test.json, and the images (default: a drawn sample)",
     )
     parser.add_argument(
         "--run-dir", type=Path, metavar="RUN", help="where everything goes (default: runs/<recipe>-<time>)"

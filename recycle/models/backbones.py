@@ -200,9 +200,8 @@ def _features(name: str, out_indices: Sequence[int] | None, weights: StateDict) 
             name, features_only=True, pretrained=bool(weights), pretrained_cfg_overlay=overlay, **settings
         )
     except (IndexError, AssertionError) as error:
-        raise RecipeError(f"The backbone {name} has no feature levels out_indices={out_indices}.") from error
-    except (RuntimeError, AttributeError, TypeError) as error:
-        raise RecipeError(f"timm cannot give feature maps of its model {name}: {error}") from error
+        levels = list(out_indices or ())
+        raise RecipeError(f"The backbone {name} has no feature levels out_indices={levels}.") from error
     return network
 
 

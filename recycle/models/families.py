@@ -62,7 +62,8 @@ def _load_pretrained(model: BaseModel, settings: Model, class_count: int) -> Non
     missing = [name for name in load_matching_weights(model, Path(settings.pretrained)) if not name.endswith(COUNTER)]
     if not missing:
         return
-    others = [name for name in missing if name not in _class_tensors(model, settings, class_count)]
+    of_classes = _class_tensors(model, settings, class_count)
+    others = [name for name in missing if name not in of_classes]
     if others:
         raise WeightsError(
             f"{settings.pretrained}: these weights are of another network than model {settings.name!r}: they lack "

@@ -1,12 +1,13 @@
 """Measures the models of a recipe, each in an actor with its resources: the function behind `train_all.py --probe`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import ray
 from ray.exceptions import RayError
 from rich.console import Console
 
+from recycle.data.coco import Dataset
 from recycle.data.prepare import PreparedData
 from recycle.errors import RecycleError, TrainingError
 from recycle.models.prerequisites import require_libraries
@@ -36,27 +37,30 @@ def probe_models(recipe: Recipe, prepared: PreparedData | None, probes: Path, co
     with connected():
         require_resources(recipe.models, node_resources())
         train = ray.put(prepared.train if prepared else None)
-        for model in _distinct(recipe.models):
+        for name, model in _distinct(recipe.models).items():
             try:
                 probe = _probe(model, train)
             except (RecycleError, RayError) as error:
-                failed[model.name] = reason_of(error)
+                failed[name] = reason_of(error)
                 continue
             write_probe(probe, model, probes)
-            console.print(
-                f"{model.name}: {probe.seconds_a_step:.3g} s a step, {probe.memory_gib:.1f} GiB on {probe.device}"
-            )
+            console.print(f"{name}: {probe.seconds_a_step:.3g} s a step, {probe.memory_gib:.1f} GiB on {probe.device}")
     if failed:
         raise TrainingError("could not be measured: " + "; ".join(f"{name}: {why}" for name, why in failed.items()))
 
 
-def _distinct(models: Iterable[Model]) -> Iterator[Model]:
-    """The first of the phases of all models that are equally fast."""
-    phases = [phase for model in models for phase in model.in_phases()]
-    yield from {speed_digest(phase): phase for phase in reversed(phases)}.values()
+def _distinct(models: Iterable[Model]) -> dict[str, Model]:
+    """Of all phases of all models, by name, the first of those that are equally fast."""
+    found: dict[str, tuple[str, Model]] = {}
+    for model in models:
+        phases: Sequence[Model] = model.in_phases()
+        for number, phase in enumerate(phases, start=1):
+            name = f"{model.name}, phase {number}" if model.phases else model.name
+            found.setdefault(speed_digest(phase), (name, phase))
+    return dict(found.values())
 
 
-def _probe(model: Model, train: "ray.ObjectRef[object]") -> Probe:
+def _probe(model: Model, train: "ray.ObjectRef[Dataset | None]") -> Probe:
     one = _part_of_one_process(model)
     actor = start_probe_actor(one.resources)
     try:

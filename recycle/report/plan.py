@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from recycle.recipe import Model, Resources
+from recycle.recipe import Model
 from recycle.report.progress import duration
 
 
@@ -50,22 +50,12 @@ class Plan:
 
 def plan_table(plan: Plan) -> Table:
     """A line for each member; `~` marks estimates."""
-    table = Table(title="Members", title_justify="left", header_style="bold")
-    for heading in ("member", "image px", "batch", "epochs", "steps", "CPUs", "GPUs", "memory", "time"):
-        table.add_column(heading, justify="left" if heading == "member" else "right", no_wrap=True)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("member", overflow="fold")
+    for heading in ("px", "batch", "epochs", "steps", "CPUs", "GPUs", "GiB", "time"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for member in plan.members:
-        settings = member.settings
-        mark = "" if member.measured_on else "~"
-        table.add_row(
-            Text(member.name),
-            str(settings.image_size),
-            _batch(settings),
-            str(settings.epochs),
-            f"{member.steps:,}",
-            *_amounts(settings.resources),
-            f"{mark}{member.memory_gib:.1f} GiB",
-            f"{mark}{duration(member.seconds)}",
-        )
+        table.add_row(Text(member.name), *_cells(member))
     return table
 
 
@@ -77,7 +67,10 @@ def plan_summary(plan: Plan) -> Iterator[str]:
         f"{len(plan.members)} members, {mark}{_hours(total)} one after the other, {mark}{_hours(plan.seconds)} on "
         f"{plan.machine}; {plan.images}."
     )
-    yield "Times are those of training steps; validation, prediction and the search of fusion settings come on top."
+    yield (
+        "GiB: the peak of a GPU's memory, or of main memory where a member trains without. Times are those of training "
+        "steps; validation, prediction and the search of fusion settings come on top."
+    )
     devices = sorted({device for member in plan.members for device in member.measured_on})
     if devices:
         yield f"Measured on: {', '.join(devices)}."
@@ -88,12 +81,19 @@ def plan_summary(plan: Plan) -> Iterator[str]:
         )
 
 
-def _batch(settings: Model) -> str:
-    return f"{settings.batch_size}" + (f" x {settings.accumulate}" if settings.accumulate > 1 else "")
-
-
-def _amounts(resources: Resources) -> tuple[str, str]:
-    return f"{resources.num_cpus:g}", f"{resources.num_gpus:g}"
+def _cells(member: PlannedMember) -> tuple[str, ...]:
+    settings = member.settings
+    mark = "" if member.measured_on else "~"
+    return (
+        str(settings.image_size),
+        f"{settings.batch_size}" + (f"x{settings.accumulate}" if settings.accumulate > 1 else ""),
+        str(settings.epochs),
+        f"{member.steps:,}",
+        f"{settings.resources.num_cpus:g}",
+        f"{settings.resources.num_gpus:g}",
+        f"{mark}{member.memory_gib:.1f}",
+        f"{mark}{duration(member.seconds)}",
+    )
 
 
 def _hours(seconds: float) -> str:

@@ -4,12 +4,13 @@ import hashlib
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from recycle.data.json_files import read_json, write_json
 from recycle.errors import DataError
 from recycle.recipe import Model, Optimizer
 
-WITHOUT_EFFECT_ON_SPEED = {
+WITHOUT_EFFECT_ON_SPEED: dict[str, Any] = {
     **dict.fromkeys(("name", "folds", "epochs", "phases", "pretrained", "validate_every", "tta"), True),
     "optimizer": set(Optimizer.model_fields) - {"type", "lookahead"},
 }

@@ -177,7 +177,7 @@ def test_transformers_take_images_of_any_size() -> None:
     assert [tuple(feature.shape) for feature in features] == [(1, 96, 24, 40), (1, 768, 3, 5)]
 
 
-@pytest.mark.parametrize("name", ["resnet18", "convnext_atto"])
+@pytest.mark.parametrize("name", ["resnet18", "convnext_atto", PACKAGED_BACKBONE])
 def test_checkpointed_activations_give_the_same_gradients(name: str) -> None:
     gradients, saved = [], []
     for is_checkpointed in (False, True):
@@ -187,19 +187,19 @@ def test_checkpointed_activations_give_the_same_gradients(name: str) -> None:
 
         def note(tensor: torch.Tensor) -> torch.Tensor:
             nonlocal count
-            count += tensor.numel()
+            count += 0 if isinstance(tensor, nn.Parameter) else tensor.numel()
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            output = backbone(torch.ones(2, 3, 32, 32))[-1]
+            output = backbone(torch.randn(2, 3, 64, 64))[-1]
         output.square().sum().backward()
         gradients.append([p.grad for p in backbone.parameters() if p.grad is not None])
         saved.append(count)
-    assert saved[1] < saved[0] / 2
+    assert saved[1] < 0.8 * saved[0]
     for kept, computed in zip(*gradients, strict=True):
-        torch.testing.assert_close(kept, computed)
+        torch.testing.assert_close(kept, computed, rtol=1e-3, atol=1e-4)
 
 
-def test_what_cannot_be_checkpointed_is_refused() -> None:
-    with pytest.raises(RecipeError, match=f"activation_checkpointing cannot be used with {PACKAGED_BACKBONE}"):
-        TimmFeatures(PACKAGED_BACKBONE, (1,), activation_checkpointing=True)
+def test_what_timm_cannot_checkpoint_is_refused() -> None:
+    with pytest.raises(RecipeError, match="activation_checkpointing cannot be used with coat_tiny"):
+        TimmFeatures("coat_tiny", (0,), activation_checkpointing=True)

@@ -1,5 +1,7 @@
 """The conformance suite on the families that come from mmdet."""
 
+from types import MappingProxyType
+
 from tests.training.conformance import FamilyTraining
 
 TINY_HEADS = {"fpn_channels": 32, "head_channels": 128, "proposals": 50, "sampled_rois": 32}
@@ -38,6 +40,7 @@ class TestDetectoRS(FamilyTraining):
 
 class TestMaskRCNNSwin(FamilyTraining):
     settings = MASK_RCNN
+    overfitting = MappingProxyType({"epochs": 16})
     refused = (({"backbone": "resnet50"}, "backbone"), ({"cascade": 3}, "cascade"))
 
 

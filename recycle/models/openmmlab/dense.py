@@ -21,6 +21,7 @@ def dino(settings: DINO, class_count: int) -> ConfigDict:
     config.dn_cfg.group_cfg.num_dn_queries = settings.denoising_queries
     _set_layers(config, settings)
     config.bbox_head.update(num_classes=class_count, embed_dims=settings.channels)
+    config.train_cfg.assigner.type = "SteadyHungarianAssigner"
     config.test_cfg.max_per_img = min(MOST_BOXES, settings.queries)
     return config
 

@@ -17,7 +17,8 @@ def gradients(backbone: str, *, activation_checkpointing: bool) -> dict[str, Ten
     """Of a backbone with random weights, after one image."""
     torch.manual_seed(0)
     settings = parse("atss", backbone=backbone, activation_checkpointing=activation_checkpointing, fpn_channels=32)
-    network = build_model(settings, class_count=2).backbone.train()
+    network = build_model(settings, class_count=2).backbone
+    network.train()
     torch.manual_seed(1)
     sum(feature.square().mean() for feature in network(torch.randn(2, 3, 64, 64))).backward()
     return {name: parameter.grad for name, parameter in network.named_parameters() if parameter.grad is not None}

@@ -46,6 +46,7 @@ def test_small_and_narrow_images_have_room(network: BaseModel, width: int, heigh
     assert (boxes[:, 3] <= height).all()
 
 
+@pytest.mark.training
 def test_every_part_is_trained_and_the_loss_falls_by_half(network: BaseModel) -> None:
     network.train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)

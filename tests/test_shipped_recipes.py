@@ -1,0 +1,110 @@
+"""The recipes that come with recycle say what they promise; nothing is trained here."""
+
+from collections import Counter
+from typing import get_args
+
+import pytest
+
+from recycle.models.prerequisites import require_weights
+from recycle.recipe import RECIPES_FOLDER, Model, Recipe
+from recycle.recipe.ineffective import settings_without_effect
+from recycle.recipe_yaml import load_recipe
+
+NAMES = sorted(path.stem for path in RECIPES_FOLDER.glob("*.yaml"))
+
+
+def members(recipe: Recipe) -> Counter[str]:
+    """How many members each model has."""
+    return Counter({model.name: len(model.folds or range(recipe.data.folds)) for model in recipe.models})
+
+
+def model_of(recipe: str, name: str) -> Model:
+    return next(model for model in load_recipe(recipe).models if model.name == name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_is_valid_and_has_no_idle_setting(name: str) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert [line for model in recipe.models for line in settings_without_effect(model)] == []
+    first_line = (RECIPES_FOLDER / f"{name}.yaml").read_text().partition("\n")[0]
+    assert first_line == "# yaml-language-server: $schema=recipe.schema.json"
+
+
+def test_the_reference_has_the_26_members_of_its_team() -> None:
+    recipe = load_recipe("reference")
+    assert members(recipe) == {
+        "yolov5": 5,
+        "yolov5-augmented": 4,
+        "yolov5-half": 1,
+        "swin-t": 4,
+        "swin-t-768": 1,
+        "cascade-r50": 5,
+        "cascade-r101": 6,
+    }
+    assert members(recipe).total() == 26
+    assert {model.name for model in recipe.models if "all" in model.folds} == {"cascade-r50", "cascade-r101"}
+    assert [model.image_size for model in recipe.models] == [512, 512, 256, 512, 768, 512, 512]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "name", "batch", "epochs", "lr"),
+    [
+        ("reference", "yolov5", 64, 150, 0.01 * 64),  # ultralytics sums 64 losses where we average
+        ("reference", "yolov5-augmented", 64, 240, 0.01 * 64),
+        ("reference", "swin-t", 16, 40 + 12, 1e-4),
+        ("reference", "swin-t-768", 16, 40 + 12, 1e-4),
+        ("reference", "cascade-r50", 16, 50, 0.02),
+        ("reference", "cascade-r101", 16, 50, 0.02),
+        ("roster", "cascade-x101", 16, 50, 0.02),
+        ("roster", "detectors-r50", 4, 48, 0.01),
+        ("roster", "detectors-x101", 4, 60, 0.01),
+        ("roster", "efficientdet-d6", 16, 10, 2e-4),
+    ],
+)
+def test_the_team_s_settings(recipe: str, name: str, batch: int, epochs: int, lr: float) -> None:
+    model = model_of(recipe, name)
+    assert (model.batch_size * model.accumulate, model.epochs, model.optimizer.lr) == (batch, epochs, lr)
+
+
+@pytest.mark.parametrize("name", ["swin-t", "swin-t-768"])
+def test_swin_has_a_loss_for_each_box_head_in_its_last_epochs(name: str) -> None:
+    first, last = model_of("reference", name).in_phases()
+    assert (first.epochs, first.losses.classification) == (40, ())
+    assert (last.epochs, len(last.losses.classification)) == (12, last.box_heads)
+    assert [loss.type for loss in last.losses.classification] == ["label_smoothing", "cross_entropy", "focal"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sides", "flips"),
+    [
+        ("cascade-r50", [512, 768], {"none", "horizontal", "vertical"}),
+        ("swin-t-768", [512, 768], {"none", "horizontal", "vertical"}),
+    ],
+)
+def test_the_views_of_two_stage_detectors(name: str, sides: list[int], flips: set[str]) -> None:
+    model = model_of("reference", name)
+    views = model.tta.all_views()
+    assert sorted({round(model.image_size * view.scale) for view in views}) == sides
+    assert {view.flip for view in views} == flips
+    assert len(views) == len(sides) * len(flips)
+
+
+def test_the_views_of_yolo() -> None:
+    views = [(view.scale, view.flip) for view in model_of("reference", "yolov5").tta.all_views()]
+    assert views == [(1.33, "none"), (1.17, "horizontal"), (1, "none"), (0.83, "horizontal"), (0.67, "none")]
+
+
+def test_the_champion_has_six_members_on_the_same_images() -> None:
+    recipe = load_recipe("champion")
+    assert Counter(model.family for model in recipe.models) == {"dino": 2, "atss": 2, "yolo11": 1, "cascade_rcnn": 1}
+    assert {model.folds for model in recipe.models} == {(0,)}
+
+
+def test_all_families_holds_every_family_and_trains_on_cpu_cores_from_what_is_installed() -> None:
+    recipe = load_recipe("all-families")
+    kinds = get_args(get_args(Model)[0])
+    assert sorted(type(model).__name__ for model in recipe.models) == sorted(kind.__name__ for kind in kinds)
+    for model in recipe.models:
+        assert require_weights(model) is None
+        assert (model.pretrained, model.resources.num_gpus) == ("imagenet", 0)
