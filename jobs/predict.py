@@ -48,9 +48,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--images", type=Path, metavar="DIR|FILE", help="folder of images, at any depth, or a COCO file that lists them"
     )
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="for the boxes: submission .csv, COCO results .json"
-    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="for the boxes: submission .csv, COCO results .json")
     parser.add_argument("--model", metavar="NAME", help="one model alone (default: all, fused)")
     parser.add_argument(
         "--tta",
