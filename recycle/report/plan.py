@@ -76,8 +76,8 @@ def plan_summary(plan: Plan) -> Iterator[str]:
         yield f"Measured on: {', '.join(devices)}."
     if mark:
         yield (
-            "~ marks estimates from the size of the networks, for a GPU of the V100's class, which may be off by a "
-            "factor of two or more; --probe measures each model here and plans with that."
+            "~ marks estimates from the size of the networks, for a GPU of the V100's class or a server's cores, "
+            "which may be off by a factor of two or more; --probe measures each model here and plans with that."
         )
 
 
