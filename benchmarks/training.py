@@ -71,23 +71,23 @@ def compare(families: Sequence[str], conditions: Conditions) -> Table:
         "model", "trained by", "img/s", "ratio", "peak GiB", "ratio", "trained M", "loss", title=title(conditions)
     )
     table.caption = f"Operators of mmcv, on both sides: {operators()}"
-    # A process for each training: what one leaves in memory must not count for the next.
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as processes:
-        for family in families:
-            library, train_stock = STOCK.get(family, ("effdet", None))
-            ours = attempt(processes, train_ours, family, conditions)
-            stock = attempt(processes, train_stock, family, conditions) if train_stock else "has no training to compare"
-            table.add_row(family, "recycle", *cells(ours, stock))
-            table.add_row("", library, *cells(stock), end_section=True)
+    for family in families:
+        library, train_stock = STOCK.get(family, ("effdet", None))
+        ours = attempt(train_ours, family, conditions)
+        stock = attempt(train_stock, family, conditions) if train_stock else "has no training to compare"
+        table.add_row(family, "recycle", *cells(ours, stock))
+        table.add_row("", library, *cells(stock), end_section=True)
     return table
 
 
-def attempt(processes: ProcessPoolExecutor, train: Training, family: str, conditions: Conditions) -> Measured | str:
+def attempt(train: Training, family: str, conditions: Conditions) -> Measured | str:
     """Measures a training, or says why it failed: the others are to be measured all the same."""
-    try:
-        return processes.submit(measure, train, family, conditions).result()
-    except Exception as error:
-        return escape(f"failed: {type(error).__name__}: {error}")
+    # In a process of its own: what one training leaves in memory must not count for the next.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+        try:
+            return process.submit(measure, train, family, conditions).result()
+        except Exception as error:
+            return escape(f"failed: {type(error).__name__}: {error}")
 
 
 def cells(side: Measured | str, other: Measured | str | None = None) -> list[str]:

@@ -129,6 +129,9 @@ class EfficientDet(BaseModel):
         """Returns effdet's two losses as scalars, with the factor that it gives the second."""
         from effdet.anchors import AnchorLabeler  # noqa: PLC0415 - takes seconds to import
 
+        if inputs.shape[0] == 1 and max(inputs.shape[-2:]) == STRIDE:
+            # The coarsest level has one pixel, and a batch normalisation of one value fails; a mean stays what it is.
+            inputs, data_samples = inputs.repeat(2, 1, 1, 1), data_samples * 2
         labeler = AnchorLabeler(self._anchors_of(inputs), self._config.num_classes, match_threshold=MATCHING_IOU)
         boxes, labels = _targets(data_samples)
         targets = labeler.batch_label_anchors(boxes, labels)

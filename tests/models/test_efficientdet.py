@@ -68,6 +68,15 @@ def test_losses_are_those_of_effdets_bench(model: EfficientDet) -> None:
     torch.testing.assert_close(losses["loss_cls"] + losses["loss_box"], expected["loss"])
 
 
+def test_a_batch_of_one_small_image_trains(model: EfficientDet) -> None:
+    image, samples = torch.randn(1, 3, 128, 128), [sample([[20, 40, 90, 100]], [0], 128, 128)]
+    model.train()
+    alone = model.loss(image, samples)
+    twice = model.loss(image.repeat(2, 1, 1, 1), samples * 2)
+    torch.testing.assert_close(alone, twice)
+    assert all(value.isfinite() for value in alone.values())
+
+
 def test_predictions_are_those_of_effdets_bench(model: EfficientDet) -> None:
     model.eval()
     images = torch.randn(2, 3, SIDE, SIDE)
