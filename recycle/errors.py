@@ -31,3 +31,7 @@ class TrainingError(RecycleError, RuntimeError):
 
 class NonFiniteLossError(TrainingError):
     """A loss that became NaN or infinite."""
+
+
+class RecycleWarning(UserWarning):
+    """What a user should know of a run that goes on."""

@@ -11,7 +11,7 @@ from mmengine.logging import MMLogger
 from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 
-from recycle.errors import WeightsError
+from recycle.errors import RecycleWarning, WeightsError
 from recycle.models import efficientdet, recursive_backbone, yolo  # noqa: F401 - registers RecursiveTimmFeatures
 from recycle.models.checkpoints import load_matching_weights, use_safe_loader
 from recycle.models.losses import apply_losses
@@ -71,6 +71,7 @@ def _load_pretrained(model: BaseModel, settings: Model, class_count: int) -> Non
         )
     warnings.warn(
         f"{settings.name}: {settings.pretrained} was trained for other classes: {', '.join(missing)} begin anew",
+        RecycleWarning,
         stacklevel=3,
     )
 

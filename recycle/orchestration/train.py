@@ -115,6 +115,8 @@ class MemberTraining:
         else:
             self._finished.append(attempt.plan.name)
             self._on_finished(attempt.plan, outcome, attempt.number)
+            for warning in outcome.warnings:
+                self._display.log(f"{attempt.plan.name}: {warning}")
             self._display.log(f"{attempt.plan.name}: finished after {outcome.seconds:.0f} s on {outcome.host}")
         finally:
             ray.kill(attempt.actor)

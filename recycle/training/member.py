@@ -96,8 +96,10 @@ class MemberOutcome:
         checkpoint: Its last checkpoint.
         seconds: Time on the clock.
         host: Where it ran.
+        warnings: What the user should know.
     """
 
     checkpoint: Path
     seconds: float
     host: str
+    warnings: tuple[str, ...] = ()

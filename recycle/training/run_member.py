@@ -3,11 +3,13 @@
 import shutil
 import socket
 import time
+import warnings
 from collections.abc import Callable
 
 import torch
 from mmengine.dist import barrier, get_world_size, is_main_process
 
+from recycle.errors import RecycleWarning
 from recycle.inference.predict import predict
 from recycle.predictions.parquet import write_parquet
 from recycle.training.member import MemberOutcome, MemberPlan, MemberTask, TrainingData
@@ -31,10 +33,13 @@ def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress]
     torch.set_num_threads(max(1, int(plan.settings.resources.num_cpus / get_world_size())))
     train, validation = data.fold(plan.fold)
     task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed)
-    train_member(task, report)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RecycleWarning)
+        train_member(task, report)
+    told = tuple(str(warning.message) for warning in caught if issubclass(warning.category, RecycleWarning))
     if is_main_process():
         _predict(plan, task, data)
-    return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname())
+    return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname(), told)
 
 
 def _predict(plan: MemberPlan, task: MemberTask, data: TrainingData) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from recycle.data.coco import read_coco
 from recycle.data.folds import make_folds
@@ -103,3 +104,16 @@ def test_the_best_score_survives_an_interruption(plan: MemberPlan, data: Trainin
     torch.save(checkpoint, best)
     run_member(plan, data, lambda progress: None)
     assert load_checkpoint(best)["meta"]["epoch"] == 1
+
+
+def test_outcome_tells_what_of_pretrained_weights_was_left_out(plan: MemberPlan, data: TrainingData) -> None:
+    outcome = run_member(plan, data, lambda progress: None)
+    assert outcome.warnings == ()
+    weights = load_checkpoint(outcome.checkpoint)["state_dict"]
+    path = plan.work_dir.parent / "of_fewer_classes.pth"
+    heads = {name for name, tensor in weights.items() if tensor.ndim and tensor.shape[0] == len(data.train.categories)}
+    torch.save({name: tensor[1:] if name in heads else tensor for name, tensor in weights.items()}, path)
+    settings = plan.settings.model_copy(update={"pretrained": str(path), "epochs": 1})
+    (told,) = run_member(replace(plan, settings=settings, key="two"), data, lambda progress: None).warnings
+    assert "was trained for other classes" in told
+    assert all(name in told for name in heads)

@@ -88,8 +88,9 @@ def _set_widths(config: ConfigDict, settings: TwoStage, class_count: int) -> Non
 
 def _set_proposals(config: ConfigDict, settings: TwoStage) -> None:
     train, test = config.train_cfg, config.test_cfg
-    # As in mmdet's cascades, the box heads are trained on twice as many regions as they are tested on.
-    train.rpn_proposal.update(nms_pre=2 * settings.proposals, max_per_img=2 * settings.proposals)
+    # The box heads of mmdet's cascades are trained on twice as many regions as they are tested on, a single one is not.
+    in_training = settings.proposals * train.rpn_proposal.max_per_img // test.rpn.max_per_img
+    train.rpn_proposal.update(nms_pre=2 * settings.proposals, max_per_img=in_training)
     train.rpn.sampler.num = min(RPN_SAMPLES, 2 * settings.sampled_rois)
     for stage in _as_list(train.rcnn):
         stage.sampler.num = settings.sampled_rois
