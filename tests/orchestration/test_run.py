@@ -38,15 +38,6 @@ def finish(process: Any) -> tuple[int, str, str]:
     return process.returncode, output, errors
 
 
-@pytest.fixture(scope="module")
-def quiet_run(tmp_path_factory: pytest.TempPathFactory) -> RunPaths:
-    """A run that nobody disturbs."""
-    paths = RunPaths(tmp_path_factory.mktemp("quiet") / "run")
-    status, output, errors = finish(train_tiny(paths.root))
-    assert status == 0, output + errors
-    return paths
-
-
 def ledger_lines(paths: RunPaths) -> list[str]:
     return paths.ledger.read_text().splitlines()
 

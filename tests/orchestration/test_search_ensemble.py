@@ -14,27 +14,17 @@ from recycle.orchestration.ensemble import SettingsScore
 from recycle.orchestration.ledger import Ledger
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
-from tests.orchestration.job import kill, read_json, run_job, start_job, train_tiny, wait_for
+from tests.orchestration.job import kill, read_json, run_job, start_job, wait_for
 
 pytestmark = pytest.mark.training
 
 PICTURES = {"scores.png", "found.png", "errors.png", "contributions.png", "selection.png", "responses.png"}
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> RunPaths:
-    """A finished run whose fusion was searched with three trials."""
-    paths = RunPaths(tmp_path_factory.mktemp("trained") / "run")
-    process = train_tiny(paths.root)
-    output, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, output + errors
-    return paths
-
-
 @pytest.fixture
-def run(trained: RunPaths, tmp_path: Path) -> RunPaths:
-    """A copy of it, whose sample lies where it lay."""
-    shutil.copytree(trained.root, tmp_path / "run")
+def run(quiet_run: RunPaths, tmp_path: Path) -> RunPaths:
+    """A finished run, copied, whose fusion was searched with three trials."""
+    shutil.copytree(quiet_run.root, tmp_path / "run")
     return RunPaths(tmp_path / "run")
 
 
@@ -114,8 +104,8 @@ def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     assert "there is no trained run, as data/prepared.json is missing" in errors
 
 
-def test_study_tells_of_every_model_and_both_fusions(trained: RunPaths) -> None:
-    study = read_json(trained.fusion_study)
+def test_study_tells_of_every_model_and_both_fusions(quiet_run: RunPaths) -> None:
+    study = read_json(quiet_run.fusion_study)
     models = ["cascade-rcnn", "yolov5"]
     assert sorted(study["agreement"]["models"]) == models
     assert sorted(study["selection"]["models"]) == models
