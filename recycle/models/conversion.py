@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from recycle.errors import WeightsError
 from recycle.files import replacing
+from recycle.models.ultralytics_import import import_ultralytics
 
 PREFIX = "network."
 """Where the network stands in our models."""
@@ -27,6 +28,7 @@ def convert_ultralytics(source: Path, target: Path) -> int:
         Number of tensors written, floats in single precision.
 
     Raises:
+        RecipeError: If ultralytics is not installed.
         WeightsError: If the target is no `.safetensors` file, or the source is missing, damaged or of another kind.
     """
     if target.suffix != ".safetensors":
@@ -49,6 +51,7 @@ def _network(source: Path) -> nn.Module:
 def _unpickle(source: Path) -> Any:  # noqa: ANN401 - the file decides
     if not source.is_file():
         raise WeightsError(f"{source}: there is no such checkpoint")
+    import_ultralytics()
     try:
         return torch.load(source, map_location="cpu", weights_only=False)
     except Exception as error:  # unpickling what is damaged raises almost anything

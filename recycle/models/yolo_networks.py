@@ -10,7 +10,7 @@ from torch import nn
 
 from recycle.errors import RecipeError
 from recycle.models.backbones import PACKAGED_BACKBONE, TimmFeatures
-from recycle.models.prerequisites import MISSING_ULTRALYTICS
+from recycle.models.ultralytics_import import import_ultralytics
 
 NECK_BEGINS = 10
 """Layers of yolov5.yaml before its neck."""
@@ -77,11 +77,10 @@ class TinyNetwork(nn.Module):
 
 
 def _ultralytics_network(name: str, num_classes: int) -> Any:  # noqa: ANN401 - ultralytics is untyped
-    try:
-        from ultralytics.cfg import get_cfg  # noqa: PLC0415 - an extra
-        from ultralytics.nn.tasks import DetectionModel, yaml_model_load  # noqa: PLC0415
-    except ImportError as error:
-        raise RecipeError(MISSING_ULTRALYTICS) from error
+    import_ultralytics()
+    from ultralytics.cfg import get_cfg  # noqa: PLC0415 - an extra
+    from ultralytics.nn.tasks import DetectionModel, yaml_model_load  # noqa: PLC0415
+
     network = DetectionModel(yaml_model_load(f"{name}.yaml") | {"nc": num_classes}, verbose=False)
     network.args = get_cfg()
     network.model[-1].dynamic = True  # anchors cached on one device or in one precision would outlive a change

@@ -9,8 +9,9 @@ from recycle.errors import WeightsError
 from recycle.models.checkpoints import load_checkpoint, load_matching_weights
 from recycle.models.conversion import convert_ultralytics
 from recycle.models.yolo import YOLO
+from tests.models.extras import require_ultralytics
 
-pytest.importorskip("ultralytics")
+require_ultralytics()
 COCO_CLASSES = 80
 
 

@@ -23,6 +23,7 @@ from recycle.models.cost import YOLO_COST  # noqa: E402
 from recycle.models.yolo import YOLO, yolo_preprocessor  # noqa: E402
 from recycle.models.yolo_networks import build_network  # noqa: E402
 from recycle.recipe.yolo import YOLO_SIZES, YOLOFamily  # noqa: E402
+from tests.models.extras import require_ultralytics  # noqa: E402
 
 SIDE = 96
 CLASSES = 3
@@ -45,7 +46,7 @@ def model(request: pytest.FixtureRequest) -> YOLO:
 
 
 def _build(size: str, pretrained: str = "none", family: str = "yolov5", **settings: Any) -> YOLO:
-    pytest.importorskip("ultralytics")
+    require_ultralytics()
     torch.manual_seed(0)
     return YOLO(family, size, CLASSES, pretrained, **settings)
 
@@ -247,7 +248,7 @@ def test_init_weights_leaves_the_pretrained_backbone_alone() -> None:
 
 def test_tiny_does_not_depend_on_what_was_built_before() -> None:
     """ultralytics keeps the head's layout in a class attribute that each build of another model sets."""
-    pytest.importorskip("ultralytics")
+    require_ultralytics()
     from ultralytics.nn.modules import Detect
 
     names = list(_build("tiny").state_dict())
@@ -292,7 +293,7 @@ def test_overfits_eight_images(size: str, pretrained: str) -> None:
 
 @pytest.mark.parametrize(("family", "size"), [(family, size) for family in YOLO_SIZES for size in YOLO_SIZES[family]])
 def test_every_size_of_a_recipe_is_one_that_ultralytics_ships(family: YOLOFamily, size: str) -> None:
-    pytest.importorskip("ultralytics")
+    require_ultralytics()
     from ultralytics.nn.tasks import yaml_model_load
 
     if size != "tiny":
@@ -313,7 +314,7 @@ def test_every_size_of_a_recipe_is_one_that_ultralytics_ships(family: YOLOFamily
     ],
 )
 def test_full_size_networks_have_as_many_parameters_as_published(family: str, millions: dict[str, float]) -> None:
-    pytest.importorskip("ultralytics")
+    require_ultralytics()
     for size, published in millions.items():
         network = build_network(family, size, 80, "none")
         count = sum(parameter.numel() for parameter in network.parameters())

@@ -1,10 +1,9 @@
 """The conformance suite on the families that come from ultralytics."""
 
-import pytest
-
+from tests.models.extras import require_ultralytics
 from tests.training.conformance import ADAMW, FamilyTraining
 
-pytest.importorskip("ultralytics")
+require_ultralytics()
 
 TINY = {"family": "yolov5", "size": "tiny", "image_size": 96}
 SINGLE_HEAD = {"family": "yolo11", "size": "n", "image_size": 64, "pretrained": "none"}
