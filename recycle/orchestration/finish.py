@@ -16,7 +16,7 @@ from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet, write_parquet
 from recycle.predictions.submission import write_detection_csv
 from recycle.recipe import Recipe
-from recycle.report.ensemble import EnsembleStudy, outlook, study_tables
+from recycle.report.ensemble import EnsembleStudy, honest_verdict, outlook, study_tables
 from recycle.report.ensemble_pictures import draw_study
 from recycle.report.results import Results, classes_table, scores_tables, verdict
 from recycle.report.sample_pictures import write_sample_pictures
@@ -123,6 +123,7 @@ def _show(results: Results, study: EnsembleStudy, paths: RunPaths, console: Cons
     for table in (*scores_tables(results), classes_table(results), *study_tables(study)):
         console.print(table)
     console.print(verdict(results))
+    console.print(honest_verdict(study))
     console.print(outlook(study))
     for name, reason in results.failed.items():
         console.print(f"Failed: {name}: {reason}")

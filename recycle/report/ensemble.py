@@ -92,6 +92,18 @@ def study_tables(study: EnsembleStudy) -> Iterator[Table]:
     yield _models_table(study)
 
 
+def honest_verdict(study: EnsembleStudy) -> str:
+    """One sentence on what the search is worth on images that it did not see, against the best model there."""
+    models = [name for name in study.held_out.ratings if name not in (DEFAULT_FUSION, TUNED_FUSION)]
+    best = max(models, key=lambda name: study.held_out.ratings[name].score)
+    pairs = [pair for pair in study.held_out.comparisons if (pair.name, pair.other) == (TUNED_FUSION, best)]
+    if not pairs:
+        return f"Held out, the tuned fusion cannot be compared with {best}, which predicted other images."
+    (pair,) = pairs
+    difference = f"{pair.difference:+.4f} {TITLES[study.metric]}"
+    return f"Held out, it scores {difference} against {best} ({_span(pair, '+')}): {pair.verdict}."
+
+
 def outlook(study: EnsembleStudy) -> str:
     """One sentence on what one more model would bring."""
     growth = study.growth
