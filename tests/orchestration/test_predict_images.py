@@ -101,7 +101,7 @@ def test_broken_images_and_files_are_named_before_anything_runs(run: RunPaths, t
     (tmp_path / "broken.jpg").write_bytes(b"no image")
     arguments = ("--run-dir", run.root, "--images", tmp_path, "--out")
     assert "broken.jpg: image_unreadable" in predict(tmp_path, *arguments, tmp_path / "a.csv", status=2)
-    assert "written as .csv, but got .txt" in predict(tmp_path, *arguments, tmp_path / "a.txt", status=2)
+    assert "written as .csv or .json, but got .txt" in predict(tmp_path, *arguments, tmp_path / "a.txt", status=2)
     assert not (tmp_path / "a.csv").exists()
 
 
