@@ -85,4 +85,5 @@ def learning_rate_schedule(settings: Optimizer, steps: int) -> dict[str, Any]:
         "schedule": settings.schedule,
         "warmup_steps": settings.warmup_steps,
         "steps": steps,
+        "by_epoch": False,  # or mmengine would end it after as many steps as there are epochs
     }
