@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from recycle.data.coco import Dataset
 from recycle.errors import DataError, NonFiniteLossError
 from recycle.models.checkpoints import load_checkpoint
+from recycle.training.schedules import learning_rate_factor
 from recycle.training.train import train_member
 from tests.training.conformance import MakeTask, breaking, ignore, task_maker
 
@@ -29,6 +33,27 @@ def test_other_seed_gives_another_network(make_task: MakeTask) -> None:
     train_member(other, ignore)
     first, second = (load_checkpoint(t.last_checkpoint)["state_dict"] for t in (task, other))
     assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+class Rates(Hook):
+    """Notes the learning rate of each step."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        self.seen.append(runner.optim_wrapper.param_groups[0]["lr"])
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "step", "one_cycle"])
+def test_the_learning_rate_follows_its_schedule_to_the_last_step(make_task: MakeTask, schedule: str) -> None:
+    optimizer = {"type": "adamw", "lr": 1e-3, "schedule": schedule, "warmup_steps": 3}
+    task, rates = make_task(epochs=3, batch_size=2, validate_every=3, optimizer=optimizer), Rates()
+    train_member(task, ignore, watching=[rates])
+    steps = 3 * 4
+    expected = [1e-3 * learning_rate_factor(schedule, 3, step, steps) for step in range(steps)]
+    assert rates.seen == pytest.approx(expected)
+    assert rates.seen[-1] < 0.2 * max(rates.seen)
 
 
 def test_broken_weights_are_never_saved(make_task: MakeTask) -> None:
