@@ -101,15 +101,6 @@ def difference(samples: Samples, others: Samples) -> Interval:
     return interval(samples - others)
 
 
-def is_better(samples: Samples, others: Samples) -> bool:
-    """Tells whether one competitor scores more than another by more than chance: the interval lies above zero.
-
-    Raises:
-        DataError: If they are not equally many.
-    """
-    return difference(samples, others).low > 0
-
-
 def _image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, seed: int) -> npt.NDArray[np.int32]:
     """Shape (resamples, images): how often each image is drawn."""
     if groups.shape != (images,):
