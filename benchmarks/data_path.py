@@ -32,20 +32,19 @@ from torchvision.io import ImageReadMode, decode_jpeg
 
 import recycle.models  # noqa: F401 - mmdet may not be imported before it
 from recycle.data.coco import Dataset, read_coco
-from recycle.data.colour import DistortColours
 from recycle.data.image_cache import ImageCache, open_image_cache, remove_image_cache
 from recycle.data.images import read_image
 from recycle.data.loading import DetectionImages
-from recycle.data.reading import ReadImage, lay_out_mirrored
 from recycle.data.shrinking import read_shrunk, shrunk_size
 from recycle.data.synthetic import write_synthetic
-from recycle.recipe import Colour
+from recycle.data.transforms import training_pipeline
+from recycle.recipe import Colour, HorizontalFlip, Resize
 
 SIZE = 512
 BATCH = 8
 TURNS = 5
 MIB = 2**20
-COLOUR = Colour(type="colour")
+AUGMENTATIONS = (HorizontalFlip(type="horizontal_flip"), Colour(type="colour"), Resize(type="resize"))
 
 LOAD = {"type": "mmcv.LoadImageFromFile"}
 ANNOTATE = {"type": "mmdet.LoadAnnotations", "with_bbox": True}
@@ -62,7 +61,7 @@ def stock_pipeline() -> Pipeline:
 
 
 def our_pipeline(cache: ImageCache) -> Pipeline:
-    return [ReadImage(cache, SIZE), ANNOTATE, FLIP, lay_out_mirrored, DistortColours(COLOUR), RESIZE, PACK]
+    return training_pipeline(SIZE, AUGMENTATIONS, cache)
 
 
 def rates(ways: Sequence[Callable[[], object]], count: int) -> list[float]:

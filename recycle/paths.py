@@ -1,6 +1,7 @@
 """The layout of a run folder, and of what is kept between runs, known here and nowhere else."""
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,11 @@ def user_caches() -> Path:
 def probes_folder() -> Path:
     """Where the measured speed of models is kept, for all runs of a user."""
     return user_caches() / "recycle" / "probes"
+
+
+def image_caches_folder() -> Path:
+    """Where each machine keeps decoded images while runs use them: in the temporary folder, which `TMPDIR` names."""
+    return Path(tempfile.gettempdir()) / f"recycle-images-{os.getuid()}"
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,10 @@ class RunPaths:
     def prepared(self) -> Path:
         """What else is known of the prepared data."""
         return self.root / "data" / "prepared.json"
+
+    def copy_paste(self, fold: int | str) -> Path:
+        """The training part of a fold, or of `all`, with the objects pasted into it."""
+        return self.root / "data" / "copy-paste" / (fold if isinstance(fold, str) else f"fold{fold}")
 
     def member(self, round_index: int, name: str) -> Path:
         """Checkpoints and logs of one member."""

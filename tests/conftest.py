@@ -1,7 +1,11 @@
 """What all tests share."""
 
 import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 from recycle.environment import keep_private
@@ -13,3 +17,15 @@ keep_private()
 # A busy machine is slow now and then, which says nothing about the code.
 settings.register_profile("recycle", deadline=None, derandomize=True)
 settings.load_profile("recycle")
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A temporary folder of the test's own, as `TMPDIR` names it."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield folder
+    monkeypatch.undo()
+    tempfile.tempdir = None

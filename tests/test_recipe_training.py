@@ -192,6 +192,10 @@ def test_the_schema_lets_phases_stand_for_epochs() -> None:
             ["multi_scale: 192 is the only multiple of 32 in its range"],
         ),
         (
+            {"augmentations": [{"type": "resize"}, {"type": "blur", "probability": 0}]},
+            ["augmentations.1.probability=0: blur is never applied"],
+        ),
+        (
             {"averaging": {"type": "swa", "start": 0.9}},
             ["averaging.start=0.9: of 8 epochs only the last is averaged"],
         ),

@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from recycle.data.synthetic import BOXES_OF_COMPETITION
 from recycle.models.prerequisites import require_weights
 from recycle.recipe import RECIPES_FOLDER, Model, Recipe
 from recycle.recipe.ineffective import settings_without_effect
@@ -45,6 +46,13 @@ def test_the_reference_has_the_26_members_of_its_team() -> None:
     assert members(recipe).total() == 26
     assert {model.name for model in recipe.models if "all" in model.folds} == {"cascade-r50", "cascade-r101"}
     assert [model.image_size for model in recipe.models] == [512, 512, 256, 512, 768, 512, 512]
+
+
+def test_the_reference_adds_500_objects_to_each_of_the_five_short_classes() -> None:
+    copy_paste = load_recipe("reference").data.copy_paste
+    assert copy_paste is not None
+    assert copy_paste.additions == dict.fromkeys(["Battery", "Clothing", "Metal", "Paper pack", "Glass"], 500)
+    assert set(copy_paste.additions) < set(BOXES_OF_COMPETITION)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recycle.data.coco import Dataset, write_coco
@@ -13,6 +13,8 @@ from recycle.data.copy_paste_masks import require_masks
 from recycle.data.copy_paste_places import cuttable_objects, plan_placements
 from recycle.errors import DataError, RecipeError
 from recycle.recipe.copy_paste import CopyPaste
+
+ANNOTATIONS = "annotations.json"
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,31 @@ def augment_fold(train: Dataset, settings: CopyPaste, seed: int, folder: Path) -
     additions = {category_id: count for category_id, count in wanted.items() if objects[category_id]}
     placements = plan_placements(masked, objects, additions, settings, seed)
     regions = {annotation_id: region for found in objects.values() for annotation_id, region in found.items()}
-    dataset = write_images(masked, placements, regions, folder)
-    write_coco(dataset, folder / "annotations.json")
+    dataset = _forget_guesses(write_images(masked, placements, regions, folder), masked, train)
+    write_coco(dataset, folder / ANNOTATIONS)
     names = {category.id: category.name for category in train.categories}
     return AugmentedFold(
         dataset,
         {names[category_id]: count for category_id, count in additions.items()},
         tuple(names[category_id] for category_id in wanted if not objects[category_id]),
     )
+
+
+def require_suitable(train: Dataset, settings: CopyPaste) -> None:
+    """Refuses data that the settings do not fit.
+
+    Args:
+        train: All training images, of which each fold's training part is a part.
+        settings: Which classes get how many objects, and whether masks may be guessed.
+
+    Raises:
+        RecipeError: `settings` names a class that is not in the data set.
+        DataError: An object has no mask, and is not to get one.
+    """
+    if settings.additions != "median":
+        _require_known(settings.additions, train.class_names)
+    if settings.masks_from_boxes == "refuse":
+        require_masks(train)
 
 
 def wanted_additions(dataset: Dataset, settings: CopyPaste) -> dict[int, int]:
@@ -76,13 +95,9 @@ def wanted_additions(dataset: Dataset, settings: CopyPaste) -> dict[int, int]:
 
     Args:
         dataset: The training part of one fold.
-        settings: Class names with numbers, or `median`.
-
-    Raises:
-        RecipeError: The settings name a class that is not in the data set.
+        settings: Names of its classes with numbers, or `median`.
     """
     if settings.additions != "median":
-        _require_known(settings.additions, dataset.class_names)
         numbers = settings.additions
         return {each.id: numbers[each.name] for each in dataset.categories if each.name in numbers}
     counts = Counter(annotation.category_id for annotation in dataset.annotations if not annotation.iscrowd)
@@ -93,14 +108,22 @@ def wanted_additions(dataset: Dataset, settings: CopyPaste) -> dict[int, int]:
 def _require_known(names: Mapping[str, int], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
-            raise RecipeError(f"copy-paste must add to classes of the data set ({', '.join(known)}), but got {name!r}")
+            raise RecipeError(
+                f"data.copy_paste.additions must name classes of the data set, {', '.join(known)}, but got {name!r}"
+            )
 
 
 def _masked(train: Dataset, settings: CopyPaste) -> Dataset:
-    if settings.masks_from_boxes == "grabcut":
-        return grabcut_masks(train)
-    require_masks(train)
-    return train
+    require_suitable(train, settings)
+    return grabcut_masks(train) if settings.masks_from_boxes == "grabcut" else train
+
+
+def _forget_guesses(dataset: Dataset, masked: Dataset, train: Dataset) -> Dataset:
+    """Keeps guessed masks only of what was pasted or is covered now: of all other objects the box is known better."""
+    guessed = {annotation.id: annotation for annotation in masked.annotations}
+    annotated = {annotation.id: annotation for annotation in train.annotations}
+    annotations = tuple(annotated[each.id] if each == guessed.get(each.id) else each for each in dataset.annotations)
+    return replace(dataset, annotations=annotations)
 
 
 def _require_apart(train: Dataset, folder: Path) -> None:

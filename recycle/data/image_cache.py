@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,8 @@ import numpy.typing as npt
 
 from recycle.data.pixel_store import PixelStore
 from recycle.data.shrinking import read_shrunk, shrunk_size
+from recycle.errors import RecycleWarning
+from recycle.paths import image_caches_folder
 
 GIB = 2**30
 LOCK = "lock"
@@ -55,12 +56,15 @@ class ImageCache:
             _warn(error)
 
 
+NO_CACHE = ImageCache()
+"""Decodes each image each time."""
+
+
 @contextmanager
 def open_image_cache(name: str, limit_gib: float) -> Iterator[ImageCache]:
     """Opens the cache of this name on this machine while the block runs; what it holds stays for the next process.
 
-    Caches lie in the system's temporary folder, or in `TMPDIR`. Those of other names that no process has open, as
-    runs leave them that were killed, are removed first.
+    Caches of other names that no process has open, as runs leave them that were killed, are removed first.
 
     Args:
         name: Names the run.
@@ -78,7 +82,7 @@ def remove_image_cache(name: str) -> None:
 
     Processes that still have it open go on reading it, and decode what it does not hold.
     """
-    root = _root()
+    root = image_caches_folder()
     if root.is_dir():
         with _locked(root / LOCK):
             shutil.rmtree(root / name, ignore_errors=True)
@@ -103,7 +107,7 @@ def _opened_store(name: str, limit: int) -> Iterator[PixelStore | None]:
 
 def _open_store(name: str, limit: int) -> tuple[PixelStore, int]:
     """The store and the descriptor that holds it locked."""
-    root = _root()
+    root = image_caches_folder()
     _require_own_folder(root)
     with _locked(root / LOCK):
         _remove_abandoned(root, name)
@@ -127,10 +131,6 @@ def _remove_abandoned(root: Path, name: str) -> None:
     for folder in root.iterdir():
         if folder.is_dir() and folder.name != name and not _is_locked(folder / LOCK):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _root() -> Path:
-    return Path(tempfile.gettempdir()) / f"recycle-images-{os.getuid()}"
 
 
 def _require_own_folder(root: Path) -> None:
@@ -181,4 +181,4 @@ def _is_locked(path: Path) -> bool:
 
 
 def _warn(error: OSError) -> None:
-    warnings.warn(f"images are decoded each time they are needed: {error}", stacklevel=2)
+    warnings.warn(f"images are decoded each time they are needed: {error}", RecycleWarning, stacklevel=2)

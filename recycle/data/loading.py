@@ -1,16 +1,17 @@
 """Images, their boxes and masks as the data loader takes them, every draw seeded by (seed, epoch, sample)."""
 
 import random
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
 from mmengine.dataset import Compose
 from torch.utils.data import Dataset as TorchDataset
 
+from recycle.data.augmentations import Transform
 from recycle.data.coco import Annotation, Dataset, Image
-from recycle.data.transforms import Transform
+from recycle.data.mixing import Mixing
 
 
 class DetectionImages(TorchDataset[dict[str, Any]]):
@@ -28,7 +29,7 @@ class DetectionImages(TorchDataset[dict[str, Any]]):
     def __init__(self, dataset: Dataset, pipeline: Sequence[Transform], seed: int) -> None:
         self.metainfo = {"classes": dataset.class_names}
         self._samples = _samples(dataset)
-        self._pipeline = Compose(pipeline)
+        self._transforms = Compose(pipeline).transforms
         self._seed = seed
         # Worker processes live through all epochs and learn of a new one through shared memory.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
@@ -37,23 +38,54 @@ class DetectionImages(TorchDataset[dict[str, Any]]):
         """Makes the draws those of this epoch, in worker processes too."""
         self._epoch.fill_(epoch)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Itself: mmengine's Runner copies the data sets it is given, and a copy's epoch would not be shared."""
+        return self
+
     def __len__(self) -> int:
         """Number of images."""
         return len(self._samples)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One image as mmdet's `PackDetInputs` leaves it: `inputs` and `data_samples`."""
-        seed_everything((self._seed, int(self._epoch), index))
-        sample: dict[str, Any] = self._pipeline(dict(self._samples[index]))
+        seed_draws((self._seed, int(self._epoch), index))
+        sample: dict[str, Any] = self._after(self._transforms, index)
         return sample
+
+    def _after(self, transforms: Sequence[Callable[..., Any]], index: int) -> Any:  # noqa: ANN401 - several views are a list
+        """An image after these transforms; the partners with which one of them mixes it have come as far."""
+        results: Any = dict(self._samples[index])
+        for position, transform in enumerate(transforms):
+            if isinstance(transform, Mixing):
+                partners = [
+                    self._after(transforms[:position], np.random.randint(len(self)))
+                    for _ in range(transform.draw_partner_count())
+                ]
+                results = transform(results, partners)
+            else:
+                results = transform(results)
+        return results
 
 
 def seed_everything(key: Sequence[int]) -> None:
-    """Seeds the global generators of Python, NumPy and PyTorch, which the libraries below draw from."""
-    seed = int(np.random.SeedSequence(list(key)).generate_state(1)[0])
+    """Seeds the global generators of Python, NumPy and PyTorch, on every device."""
+    seed_draws(key)
+    torch.manual_seed(_seed_of(key))
+
+
+def seed_draws(key: Sequence[int]) -> None:
+    """Seeds the generators that transforms draw from: Python's, NumPy's, and PyTorch's on the CPU.
+
+    Those of the devices are the network's, and seeding them takes longer than many a transform.
+    """
+    seed = _seed_of(key)
     random.seed(seed)
     np.random.seed(seed)
-    torch.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
+
+
+def _seed_of(key: Sequence[int]) -> int:
+    return int(np.random.SeedSequence(list(key)).generate_state(1)[0])
 
 
 def _samples(dataset: Dataset) -> list[dict[str, Any]]:
@@ -66,7 +98,7 @@ def _sample(
     dataset: Dataset, image: Image, annotations: Sequence[Annotation], labels: dict[int, int]
 ) -> dict[str, Any]:
     return {
-        "img_path": str(dataset.path_of(image)),
+        "img_path": str(dataset.path_of(image).resolve()),  # folds after copy-paste link to the same images
         "img_id": image.id,
         "width": image.width,
         "height": image.height,

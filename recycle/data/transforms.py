@@ -1,101 +1,77 @@
-"""From a recipe's augmentations to a pipeline of transforms, as mmdet and mmcv name them."""
+"""Pipelines of transforms: of training images, and of images to be predicted."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from mmcv.image import imresize
-from mmcv.transforms import BaseTransform
-from mmengine.registry import TRANSFORMS
-
-from recycle.data.images import read_image
-from recycle.recipe import Augmentation, Colour, HorizontalFlip, Resize, View
-
-Transform = dict[str, Any]
+from recycle.data.augmentations import Transform, augmentation_transforms, leave_masks, needs_masks
+from recycle.data.image_cache import NO_CACHE, ImageCache
+from recycle.data.reading import ReadImage, lay_out_mirrored, measure_from_original
+from recycle.recipe import Augmentation, Colour, HorizontalFlip, Resize, Rotate90, VerticalFlip, View
 
 META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip", "flip_direction")
+PACK = {"type": "mmdet.PackDetInputs", "meta_keys": META_KEYS}
 
 FLIPS = {"horizontal": "horizontal", "vertical": "vertical", "both": "diagonal"}
 """mmdet's name of each way of mirroring."""
 
+SIZE_KEEPING = (HorizontalFlip, VerticalFlip, Rotate90, Colour)
+"""Augmentations after which a pixel is still a pixel of the photograph, so that shrinking may come before them."""
 
-@TRANSFORMS.register_module()
-class LoadAnnotatedImage(BaseTransform):
-    """Reads an image in the frame of its annotations, whatever its EXIF orientation and colour mode."""
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Adds `img` (uint8, height x width x 3, BGR), `img_shape` and `ori_shape` (height, width)."""
-        image = read_image(Path(results["img_path"]), results["width"], results["height"])
-        results["img"] = image
-        results["img_shape"] = results["ori_shape"] = image.shape[:2]
-        return results
+WHOLE = 2**31
+"""A longest side, in pixels, that no image exceeds."""
 
 
-@TRANSFORMS.register_module()
-class FitSquare(BaseTransform):
-    """Scales an image to a length of its longer side, as mmdet's `Resize` does, but never to less than a pixel."""
+def longest_side_needed(image_size: int, augmentations: Iterable[Augmentation]) -> int:
+    """The longer side, in pixels, beyond which training sees nothing more of a photograph.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-
-    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Changes `img` and `img_shape`, and adds `scale_factor` (of the width, of the height)."""
-        height, width = results["img"].shape[:2]
-        factor = self._size / max(height, width)
-        size = max(1, int(width * factor + 0.5)), max(1, int(height * factor + 0.5))
-        results["img"] = imresize(results["img"], size)
-        results["img_shape"] = results["img"].shape[:2]
-        results["scale_factor"] = size[0] / width, size[1] / height
-        return results
+    That is what `resize` makes of it at most. Whatever else comes before it, as a crop, may enlarge a part, and takes
+    photographs whole.
+    """
+    for augmentation in augmentations:
+        if isinstance(augmentation, Resize):
+            return round(image_size * augmentation.max_factor)
+        if not isinstance(augmentation, SIZE_KEEPING):
+            break
+    return WHOLE
 
 
 def training_pipeline(
-    image_size: int, augmentations: Sequence[Augmentation], *, with_masks: bool = False
+    image_size: int, augmentations: Sequence[Augmentation], cache: ImageCache = NO_CACHE, *, with_masks: bool = False
 ) -> list[Transform]:
-    """The transforms of a training image, augmentations in their order; masks, if wanted, follow their boxes."""
+    """The transforms of a training image.
+
+    Args:
+        image_size: Length of the longer side that the network sees, in pixels.
+        augmentations: In the order in which they are applied.
+        cache: Reads the images.
+        with_masks: Whether masks follow their boxes.
+    """
+    load_masks = with_masks or needs_masks(augmentations)
     return [
-        {"type": "LoadAnnotatedImage"},
-        {"type": "mmdet.LoadAnnotations", "with_bbox": True, "with_mask": with_masks},
-        *(_transform(augmentation, image_size) for augmentation in augmentations),
-        {"type": "mmdet.PackDetInputs", "meta_keys": META_KEYS},
+        ReadImage(cache, longest_side_needed(image_size, augmentations)),
+        {"type": "mmdet.LoadAnnotations", "with_bbox": True, "with_mask": load_masks},
+        *(transform for step in augmentations for transform in augmentation_transforms(step, image_size)),
+        *([] if with_masks else [leave_masks]),
+        PACK,
     ]
 
 
-def inference_pipeline(image_size: int) -> list[Transform]:
+def inference_pipeline(image_size: int, cache: ImageCache = NO_CACHE) -> list[Transform]:
     """The transforms of an image to be predicted as it is."""
-    return [{"type": "LoadAnnotatedImage"}, *view_transforms(image_size, View())]
+    return [ReadImage(cache, image_size), *view_transforms(image_size, View())]
+
+
+def side_of_view(image_size: int, view: View) -> int:
+    """The longer side, in pixels, of what the network sees of an image in one view."""
+    return round(image_size * view.scale)
 
 
 def view_transforms(image_size: int, view: View) -> list[Transform]:
-    """The transforms that make of an image, once it is read, what the network sees of it in one view."""
-    size = round(image_size * view.scale)
-    flips = [] if view.flip == "none" else [{"type": "mmdet.RandomFlip", "prob": 1.0, "direction": FLIPS[view.flip]}]
-    return [
-        {"type": "FitSquare", "size": size},
-        *flips,
-        {"type": "mmdet.PackDetInputs", "meta_keys": META_KEYS},
-    ]
+    """The transforms that make of an image, once it is read, what the network sees of it in one view.
 
-
-def _transform(augmentation: Augmentation, image_size: int) -> Transform:
-    if isinstance(augmentation, Resize):
-        smallest, largest = (
-            round(image_size * factor) for factor in (augmentation.min_factor, augmentation.max_factor)
-        )
-        return {
-            "type": "mmcv.RandomResize",
-            "scale": [(smallest, smallest), (largest, largest)],
-            "keep_ratio": True,
-            "resize_type": "mmdet.Resize",
-        }
-    if isinstance(augmentation, Colour):
-        return {
-            "type": "mmdet.PhotoMetricDistortion",
-            "brightness_delta": augmentation.brightness,
-            "contrast_range": (1 - augmentation.contrast, 1 + augmentation.contrast),
-            "saturation_range": (1 - augmentation.saturation, 1 + augmentation.saturation),
-            "hue_delta": augmentation.hue,
-            "swap_channels": False,
-        }
-    direction = "horizontal" if isinstance(augmentation, HorizontalFlip) else "vertical"
-    return {"type": "mmdet.RandomFlip", "prob": augmentation.probability, "direction": direction}
+    Boxes that a network predicts are in pixels of the image as it was recorded, whatever it was shrunk to in between.
+    """
+    side = side_of_view(image_size, view)
+    flip = {"type": "mmdet.RandomFlip", "prob": 1.0, "direction": FLIPS.get(view.flip)}
+    flips: list[Any] = [] if view.flip == "none" else [flip, lay_out_mirrored]
+    return [{"type": "FitSquare", "smallest": side, "largest": side}, *flips, measure_from_original, PACK]

@@ -9,7 +9,9 @@ from mmengine.model import BaseModel
 from torch.utils.data import DataLoader
 
 from recycle.data.coco import Dataset
+from recycle.data.image_cache import NO_CACHE, ImageCache
 from recycle.data.loading import DetectionImages
+from recycle.data.workers import loader_options
 from recycle.inference.views import collate_views, merge_views, unflip, views_pipeline
 from recycle.predictions.boxes import clip_xyxy
 from recycle.predictions.values import Predictions, concatenate
@@ -22,34 +24,38 @@ LARGEST_BATCH = 8
 """Beyond it prediction gets hardly faster, and views larger than the images of training must fit into memory too."""
 
 
-def predict(network: BaseModel, dataset: Dataset, settings: Model) -> Predictions:
+def predict(network: BaseModel, dataset: Dataset, settings: Model, cache: ImageCache = NO_CACHE) -> Predictions:
     """Predicts all images of a data set.
 
     Args:
         network: A network on the device where it shall run.
         dataset: The images; annotations are not looked at.
         settings: The network's model, which says how large it sees images and in which views.
+        cache: Reads the images.
 
     Returns:
         Boxes in pixels of the original images, which are all covered, under the model's name.
     """
     nothing = Predictions.empty((settings.name,), (np.zeros(0, np.int64),))
-    return concatenate([nothing, *predict_batches(network, dataset, settings)])
+    return concatenate([nothing, *predict_batches(network, dataset, settings, cache)])
 
 
-def predict_batches(network: BaseModel, dataset: Dataset, settings: Model) -> Iterator[Predictions]:
+def predict_batches(
+    network: BaseModel, dataset: Dataset, settings: Model, cache: ImageCache = NO_CACHE
+) -> Iterator[Predictions]:
     """Predicts a data set batch by batch, as `predict` does, so that only one batch is in memory.
 
     Yields:
         Predictions of the next images, in the order of the data set.
     """
-    pipeline = views_pipeline(settings.image_size, settings.tta.all_views())
+    pipeline = views_pipeline(settings.image_size, settings.tta.all_views(), cache)
+    resources = settings.resources
     loader = DataLoader(
         DetectionImages(dataset, pipeline, seed=0),
         # Training a batch takes more memory than predicting it.
         batch_size=min(settings.batch_size, LARGEST_BATCH),
-        num_workers=max(0, int(settings.resources.num_cpus) - 1),
         collate_fn=collate_views,
+        **loader_options(resources.num_cpus, has_gpu=bool(resources.num_gpus)),
     )
     sizes = {image.id: (image.width, image.height) for image in dataset.images}
     network.eval()

@@ -9,7 +9,10 @@ from mmcv.transforms import BaseTransform
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import TRANSFORMS
 
-from recycle.data.transforms import Transform, view_transforms
+from recycle.data.augmentations import Transform
+from recycle.data.image_cache import ImageCache
+from recycle.data.reading import ReadImage
+from recycle.data.transforms import side_of_view, view_transforms
 from recycle.fusion.methods import FusionSettings, fuse_by
 from recycle.predictions.values import Predictions, concatenate
 from recycle.recipe import TTA, View
@@ -30,9 +33,10 @@ class PackViews(BaseTransform):
         return [pipeline(dict(results)) for pipeline in self._pipelines]
 
 
-def views_pipeline(image_size: int, views: Sequence[View]) -> list[Transform]:
+def views_pipeline(image_size: int, views: Sequence[View], cache: ImageCache) -> list[Transform]:
     """The transforms of an image to be predicted in several views, which come out as a list."""
-    return [{"type": "LoadAnnotatedImage"}, {"type": "PackViews", "image_size": image_size, "views": views}]
+    largest = max(side_of_view(image_size, view) for view in views)
+    return [ReadImage(cache, largest), {"type": "PackViews", "image_size": image_size, "views": views}]
 
 
 def collate_views(images: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:

@@ -21,6 +21,8 @@ DECISIVE_PACKAGES = (
     "timm",
     "ultralytics",
     "numpy",
+    "albumentations",
+    "pycocotools",
 )
 """Another version of one of these may train another network."""
 
@@ -38,19 +40,19 @@ def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_ind
         RecipeError: If a library of a model's family is not installed.
         WeightsError: If a model's pretrained weights cannot be had.
     """
-    versions = _versions()
+    for_all: dict[str, object] = {
+        "data": data_digest,
+        "copy_paste": recipe.data.copy_paste and recipe.data.copy_paste.model_dump(mode="json"),
+        "versions": library_versions(),
+        "round": round_index,
+    }
     plans = []
     for model in map(_with_absolute_path, recipe.models):
         require_libraries(model)
         weights = require_weights(model)
-        shared: dict[str, object] = {
-            "data": data_digest,
-            "weights": _digest_of(weights) if weights else model.pretrained,
-            "versions": versions,
-            "round": round_index,
-        }
+        shared = {**for_all, "weights": _digest_of(weights) if weights else model.pretrained}
         folds = folds_of(model, recipe)
-        plans += [_plan(model, fold, recipe.seed, shared, paths, round_index) for fold in folds]
+        plans += [_plan(model, fold, recipe, shared, paths, round_index) for fold in folds]
     return plans
 
 
@@ -69,6 +71,21 @@ def member_name(model: Model, fold: Fold) -> str:
     return model.name + (ALL_DATA_SUFFIX if fold == "all" else f"{MEMBER_SEPARATOR}{fold}")
 
 
+def image_cache_name(paths: RunPaths) -> str:
+    """Names the cache of decoded images that a run has on each machine."""
+    return digest(str(paths.root.absolute()))
+
+
+def seed_for(seed: int, name: str) -> int:
+    """The seed of one member's draws, or of others that have a name, by that of the recipe."""
+    return int(digest([seed, name])[:7], 16)
+
+
+def library_versions() -> dict[str, str]:
+    """The version of every package on which results depend."""
+    return {package: _version(package) for package in DECISIVE_PACKAGES}
+
+
 def digest(content: object) -> str:
     """Digest of a JSON value, whatever the order of its keys."""
     return hashlib.blake2b(json.dumps(content, sort_keys=True).encode(), digest_size=16).hexdigest()
@@ -82,7 +99,7 @@ def _with_absolute_path(model: Model) -> Model:
 
 
 def _plan(
-    model: Model, fold: Fold, seed: int, shared: dict[str, object], paths: RunPaths, round_index: int
+    model: Model, fold: Fold, recipe: Recipe, shared: dict[str, object], paths: RunPaths, round_index: int
 ) -> MemberPlan:
     name = member_name(model, fold)
     settings = model.model_dump(mode="json", exclude={"resources", "pretrained", "folds"})
@@ -90,25 +107,19 @@ def _plan(
         name=name,
         settings=model,
         fold=fold,
-        seed=_member_seed(seed, name),
-        key=digest({**shared, "model": settings, "fold": fold, "seed": seed}),
+        seed=seed_for(recipe.seed, name),
+        key=digest({**shared, "model": settings, "fold": fold, "seed": recipe.seed}),
         work_dir=paths.member(round_index, name).absolute(),
         oof=None if fold == "all" else paths.predictions(round_index, "oof", name).absolute(),
         test=paths.predictions(round_index, "test", name).absolute(),
+        cache_name=image_cache_name(paths),
+        cache_gib=recipe.data.image_cache_gib,
     )
-
-
-def _member_seed(seed: int, name: str) -> int:
-    return int(digest([seed, name])[:7], 16)
 
 
 def _digest_of(weights: Path) -> str:
     with weights.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _versions(packages: Sequence[str] = DECISIVE_PACKAGES) -> dict[str, str]:
-    return {package: _version(package) for package in packages}
 
 
 def _version(package: str) -> str:

@@ -4,16 +4,19 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import ray
 from ray.exceptions import RayError, RayTaskError
 from rich.console import Console
 
 from recycle.data.coco import Dataset
+from recycle.data.image_cache import open_image_cache
 from recycle.data.new_images import read_new_images
 from recycle.errors import DataError, RecycleError, ResourceError
 from recycle.inference.trained import TrainedEnsemble, fuse_predictions
 from recycle.orchestration.cluster import GIB, connected, node_resources
+from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.scheduling import fits
 from recycle.predictions.coco_results import write_coco_results
 from recycle.predictions.submission import write_detection_csv
@@ -41,8 +44,10 @@ def predict_images(ensemble: TrainedEnsemble, source: Path, out: Path, console: 
     _require_known_format(out)
     images = read_new_images(source, ensemble.categories)
     ensemble = ensemble.in_use()
-    with connected(), PredictionProgress(console, len(images.images)) as progress:
-        predictions = _predict_members(ensemble, images, progress)
+    cache_name = uuid4().hex
+    progress = PredictionProgress(console, len(images.images))
+    with connected(), image_caches_removed(cache_name), progress:
+        predictions = _predict_members(ensemble, images, cache_name, progress)
     fused = fuse_predictions(ensemble, predictions, images)
     _write(fused, images, out)
     console.print(f"{len(fused)} boxes on {len(images.images)} images: {out}")
@@ -64,14 +69,15 @@ def available_resources(wanted: Resources, nodes: Sequence[Mapping[str, float]])
 
 
 def _predict_members(
-    ensemble: TrainedEnsemble, images: Dataset, progress: PredictionProgress
+    ensemble: TrainedEnsemble, images: Dataset, cache_name: str, progress: PredictionProgress
 ) -> dict[str, Predictions]:
     nodes, shared = node_resources(), ray.put(images)
+    cache = cache_name, ensemble.recipe.data.image_cache_gib
     parts: dict[str, list[Predictions]] = {member.name: [] for member in ensemble.members}
     running: dict[Stream, str] = {}
     for member in ensemble.members:
         settings = _with_available_resources(ensemble.settings_of(member), nodes)
-        running[_start(settings, member.weights, shared)] = member.name
+        running[_start(settings, member.weights, shared, cache)] = member.name
     while running:
         (stream,), _ = ray.wait(list(running), num_returns=1)
         part = _next(stream, running[stream])
@@ -87,7 +93,7 @@ def _with_available_resources(settings: Model, nodes: Sequence[Mapping[str, floa
     return settings.model_copy(update={"resources": available_resources(settings.resources, nodes)})
 
 
-def _start(settings: Model, weights: Path, images: "ray.ObjectRef[Dataset]") -> Stream:
+def _start(settings: Model, weights: Path, images: "ray.ObjectRef[Dataset]", cache: tuple[str, float]) -> Stream:
     resources = settings.resources
     # A process that has run another network before may differ in the last digits.
     task: Any = ray.remote(max_calls=1)(_predict_member)
@@ -96,13 +102,14 @@ def _start(settings: Model, weights: Path, images: "ray.ObjectRef[Dataset]") -> 
         num_gpus=resources.num_gpus,
         memory=int(resources.memory_gib * GIB) or None,
         num_returns="streaming",
-    ).remote(settings, weights, images)
+    ).remote(settings, weights, images, cache)
 
 
-def _predict_member(settings: Model, weights: Path, images: Dataset) -> Iterator[Predictions]:
-    """Runs in a process of its own."""
+def _predict_member(settings: Model, weights: Path, images: Dataset, cache: tuple[str, float]) -> Iterator[Predictions]:
+    """Runs in a process of its own; of the cache it gets the name and the limit in GiB."""
     if not settings.resources.num_gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides GPUs only from those who ask for some
+    import cv2  # noqa: PLC0415
     import torch  # noqa: PLC0415 - takes seconds, which only this process needs to spend
 
     from recycle.inference.networks import load_network  # noqa: PLC0415
@@ -110,7 +117,9 @@ def _predict_member(settings: Model, weights: Path, images: Dataset) -> Iterator
 
     torch.set_num_threads(max(1, int(settings.resources.num_cpus)))
     network = load_network(settings, len(images.categories), weights)
-    yield from predict_batches(network, images, settings)
+    cv2.setNumThreads(0)  # as in training: images are prepared beside each other
+    with open_image_cache(*cache) as opened:
+        yield from predict_batches(network, images, settings, opened)
 
 
 def _next(stream: Stream, member: str) -> Predictions | None:

@@ -5,13 +5,16 @@ from pathlib import Path
 
 from rich.console import Console
 
+from recycle.data.copy_paste import require_suitable
 from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
 from recycle.models.prerequisites import missing_masks
 from recycle.orchestration.cluster import connected, node_resources, require_resources
+from recycle.orchestration.copy_paste import paste_into_folds
 from recycle.orchestration.finish import TrainedRun, finish_run
+from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.open_run import open_run, recorded_data, require_same_data
-from recycle.orchestration.plan import plan_members
+from recycle.orchestration.plan import image_cache_name, plan_members
 from recycle.orchestration.train import MemberTraining
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
@@ -75,6 +78,8 @@ def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) 
 
 def _check_settings(recipe: Recipe, prepared: PreparedData, console: Console) -> None:
     """Refuses settings that do not go with the data, and warns of those without effect and of missing masks."""
+    if recipe.data.copy_paste is not None:
+        require_suitable(prepared.train, recipe.data.copy_paste)
     for model in recipe.models:
         for phase in model.in_phases():
             require_known_classes(phase.losses, prepared.train)
@@ -100,11 +105,12 @@ def _train(
     def record(plan: MemberPlan, outcome: MemberOutcome, attempts: int) -> None:
         ledger.append(_entry(plan, outcome, attempts, paths.root.absolute()))
 
-    with Display(console) as display:
+    with Display(console) as display, image_caches_removed(image_cache_name(paths)):
         require_resources({plan.settings.name: plan.settings for plan in missing}.values(), node_resources())
+        pasted = paste_into_folds(recipe, prepared, [plan.fold for plan in missing], paths, display.log)
         return MemberTraining(
             missing,
-            TrainingData(prepared.train, prepared.test, prepared.folds),
+            TrainingData(prepared.train, prepared.test, prepared.folds, pasted),
             retries=recipe.retries,
             on_finished=record,
             display=display,

@@ -5,16 +5,42 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from recycle.recipe.augmentations import Augmentation, Colour, HorizontalFlip, Resize, VerticalFlip
+from recycle.recipe.augmentations import Augmentation
 from recycle.recipe.data import Data, Repair, Synthetic
 from recycle.recipe.efficientdet import EfficientDet
 from recycle.recipe.fusion import Fusion, Method, Metric
+from recycle.recipe.geometric_augmentations import (
+    HorizontalFlip,
+    OpticalDistortion,
+    RandomCrop,
+    RandomResizedCrop,
+    Resize,
+    Rotate90,
+    ShiftScaleRotate,
+    VerticalFlip,
+)
 from recycle.recipe.inference import TTA, Flip, View
 from recycle.recipe.losses import CrossEntropy, Focal, LabelSmoothing, Losses, SoftCrossEntropy
+from recycle.recipe.mixing_augmentations import Mixup, Mosaic
 from recycle.recipe.models import Model
 from recycle.recipe.openmmlab import ATSS, DINO, CascadeRCNN, DetectoRS, MaskRCNNSwin, OpenMMLab
 from recycle.recipe.optimizers import EMA, SWA, MultiScale, Optimizer
 from recycle.recipe.phases import Phase
+from recycle.recipe.pixel_augmentations import (
+    CLAHE,
+    AdditiveNoise,
+    Blur,
+    Colour,
+    Emboss,
+    GaussNoise,
+    HueSaturationValue,
+    MedianBlur,
+    MotionBlur,
+    Pixelwise,
+    RandomBrightnessContrast,
+    RGBShift,
+    Sharpen,
+)
 from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings
 from recycle.recipe.training import Fold, ModelSettings, Resources
 from recycle.recipe.yolo import YOLO
@@ -22,6 +48,7 @@ from recycle.recipe.yolo import YOLO
 __all__ = [
     "ALL_DATA_SUFFIX",
     "ATSS",
+    "CLAHE",
     "DINO",
     "EMA",
     "MEMBER_SEPARATOR",
@@ -30,34 +57,52 @@ __all__ = [
     "SWA",
     "TTA",
     "YOLO",
+    "AdditiveNoise",
     "Augmentation",
+    "Blur",
     "CascadeRCNN",
     "Colour",
     "CrossEntropy",
     "Data",
     "DetectoRS",
     "EfficientDet",
+    "Emboss",
     "Flip",
     "Focal",
     "Fold",
     "Fusion",
+    "GaussNoise",
     "HorizontalFlip",
+    "HueSaturationValue",
     "LabelSmoothing",
     "Losses",
     "MaskRCNNSwin",
+    "MedianBlur",
     "Method",
     "Metric",
+    "Mixup",
     "Model",
     "ModelSettings",
+    "Mosaic",
+    "MotionBlur",
     "MultiScale",
     "OpenMMLab",
+    "OpticalDistortion",
     "Optimizer",
     "Phase",
+    "Pixelwise",
+    "RGBShift",
+    "RandomBrightnessContrast",
+    "RandomCrop",
+    "RandomResizedCrop",
     "Recipe",
     "Repair",
     "Resize",
     "Resources",
+    "Rotate90",
     "Settings",
+    "Sharpen",
+    "ShiftScaleRotate",
     "SoftCrossEntropy",
     "Synthetic",
     "VerticalFlip",

@@ -1,61 +1,55 @@
 """What is done to training images."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from recycle.recipe.settings import Settings
+from recycle.recipe.geometric_augmentations import (
+    HorizontalFlip,
+    OpticalDistortion,
+    RandomCrop,
+    RandomResizedCrop,
+    Resize,
+    Rotate90,
+    ShiftScaleRotate,
+    VerticalFlip,
+)
+from recycle.recipe.mixing_augmentations import Mixup, Mosaic
+from recycle.recipe.pixel_augmentations import Colour, Pixelwise
 
+Geometric = (
+    HorizontalFlip
+    | OpticalDistortion
+    | RandomCrop
+    | RandomResizedCrop
+    | Resize
+    | Rotate90
+    | ShiftScaleRotate
+    | VerticalFlip
+)
 
-class HorizontalFlip(Settings):
-    """Mirrors left and right."""
-
-    type: Literal["horizontal_flip"]
-    probability: float = Field(default=0.5, ge=0, le=1)
-    """How often it is applied."""
-
-
-class VerticalFlip(Settings):
-    """Mirrors top and bottom."""
-
-    type: Literal["vertical_flip"]
-    probability: float = Field(default=0.5, ge=0, le=1)
-    """How often it is applied."""
-
-
-class Resize(Settings):
-    """Scales the image to fit `image_size` times a factor drawn from a range."""
-
-    type: Literal["resize"]
-    min_factor: float = Field(default=1.0, gt=0, le=4)
-    """Smallest factor."""
-    max_factor: float = Field(default=1.0, gt=0, le=4)
-    """Largest factor."""
-
-    @model_validator(mode="after")
-    def _range_is_ordered(self) -> "Resize":
-        if self.min_factor > self.max_factor:
-            raise ValueError(f"min_factor must not exceed max_factor, but got {self.min_factor} and {self.max_factor}")
-        return self
-
-
-class Colour(Settings):
-    """Photometric distortion as in SSD: brightness, contrast, saturation and hue, each half of the time."""
-
-    type: Literal["colour"]
-    brightness: int = Field(default=32, ge=0, le=128)
-    """Largest shift of the pixel values."""
-    contrast: float = Field(default=0.5, ge=0, lt=1)
-    """Contrast is drawn from 1 - contrast to 1 + contrast."""
-    saturation: float = Field(default=0.5, ge=0, lt=1)
-    """Saturation is drawn from 1 - saturation to 1 + saturation."""
-    hue: int = Field(default=18, ge=0, le=180)
-    """Largest shift of the hue, in degrees."""
-
-
-Augmentation = Annotated[HorizontalFlip | VerticalFlip | Resize | Colour, Field(discriminator="type")]
+Augmentation = Annotated[Geometric | Mosaic | Mixup | Colour | Pixelwise, Field(discriminator="type")]
 
 DEFAULT_AUGMENTATIONS: tuple[Augmentation, ...] = (
     Resize(type="resize"),
     HorizontalFlip(type="horizontal_flip"),
 )
+
+
+def require_order(augmentations: Sequence[Augmentation]) -> None:
+    """Refuses lists that make no sense as a whole.
+
+    Raises:
+        ValueError: There is not exactly one `resize`; or one that mixes images is there twice, which would take many
+            images for each, or before the `resize` that makes their sizes alike.
+    """
+    types = [augmentation.type for augmentation in augmentations]
+    if types.count("resize") != 1:
+        raise ValueError(f"augmentations must hold exactly one 'resize', but got {types.count('resize')}")
+    for mixing in ("mosaic", "mixup"):
+        if types.count(mixing) > 1:
+            raise ValueError(f"augmentations must hold {mixing!r} at most once, but got {types.count(mixing)}")
+        if mixing in types[: types.index("resize")]:
+            order = " -> ".join(types)
+            raise ValueError(f"{mixing!r} must stand behind 'resize', which makes sizes alike, but got {order}")

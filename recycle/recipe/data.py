@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from recycle.recipe.copy_paste import CopyPaste
 from recycle.recipe.settings import Settings
 
 Repair = Literal[
@@ -35,5 +36,10 @@ class Data(Settings):
     most 20; only where the data has no `test.json`."""
     repair: tuple[Repair, ...] = ()
     """What may be mended in the data; anything else that is wrong stops the run before training."""
+    copy_paste: CopyPaste | None = None
+    """Objects pasted into the training part of each fold before anything trains; none unless told otherwise."""
+    image_cache_gib: float = Field(default=8.0, ge=0)
+    """Most that decoded images may take on each machine's temporary disk, in GiB, and never more than half of what is
+    free there; 0 decodes each image each time."""
     synthetic: Synthetic = Synthetic()
     """The sample drawn when no data set is given."""

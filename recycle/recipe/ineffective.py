@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from recycle.recipe.augmentation_base import Sometimes
 from recycle.recipe.losses import Focal, LabelSmoothing, Losses, SoftCrossEntropy
 from recycle.recipe.optimizers import SWA, Optimizer
 from recycle.recipe.phases import Phase
@@ -26,6 +27,9 @@ def settings_without_effect(model: ModelSettings) -> Iterator[str]:
 def _of_phase(phase: Phase, image_size: int) -> Iterator[str]:
     yield from _of_optimizer(phase.optimizer)
     yield from _of_losses(phase.losses)
+    for position, augmentation in enumerate(phase.augmentations):
+        if isinstance(augmentation, Sometimes) and augmentation.probability == 0:
+            yield f"augmentations.{position}.probability=0: {augmentation.type} is never applied"
     if phase.multi_scale and len(phase.multi_scale.sides(image_size)) == 1:
         yield f"multi_scale: {phase.multi_scale.sides(image_size)[0]} is the only multiple of 32 in its range"
     if isinstance(phase.averaging, SWA) and int(phase.averaging.start * phase.epochs) >= phase.epochs - 1:

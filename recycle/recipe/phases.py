@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from recycle.recipe.augmentations import DEFAULT_AUGMENTATIONS, Augmentation, Resize
+from recycle.recipe.augmentations import DEFAULT_AUGMENTATIONS, Augmentation, require_order
 from recycle.recipe.losses import Losses
 from recycle.recipe.optimizers import Averaging, MultiScale, Optimizer
 from recycle.recipe.settings import Settings
@@ -33,10 +33,8 @@ class Phase(Settings):
 
     @field_validator("augmentations")
     @classmethod
-    def _one_resize(cls, augmentations: tuple[Augmentation, ...]) -> tuple[Augmentation, ...]:
-        resizes = sum(isinstance(augmentation, Resize) for augmentation in augmentations)
-        if resizes != 1:
-            raise ValueError(f"augmentations must hold exactly one 'resize', but got {resizes}")
+    def _order_makes_sense(cls, augmentations: tuple[Augmentation, ...]) -> tuple[Augmentation, ...]:
+        require_order(augmentations)
         return augmentations
 
 

@@ -20,7 +20,7 @@ Colour = tuple[int, int, int]
 
 _GOLDEN_ANGLE = 0.381966
 _TEXT_SIZE = 12
-_TITLE_HEIGHT = 24
+TITLE_HEIGHT = 24
 _TILE = 256
 _GAP = 4
 _WHITE: Colour = (255, 255, 255)
@@ -66,13 +66,23 @@ def draw_boxes(
     for (x1, y1, x2, y2), colour in zip(corners.tolist(), colours, strict=True):
         # The second corner of a box is exclusive, that of a drawn rectangle is not.
         cv2.rectangle(drawn, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), colour, 2)
-    return _write_texts(drawn, corners[:, :2], texts, colours)
+    return write_texts(drawn, corners[:, :2], texts, colours)
 
 
-def _write_texts(
+def write_texts(
     image: Picture, places: npt.NDArray[np.int_], texts: Sequence[str], colours: Sequence[Colour]
 ) -> Picture:
-    """Writes each text on a coloured ground with its lower left corner at a place, moved into the image if needed."""
+    """Writes each text on a coloured ground with its lower left corner at a place, moved into the image if needed.
+
+    Args:
+        image: (height, width, 3) BGR; it is left as it is.
+        places: (n, 2) x, y in pixels.
+        texts: n texts; each becomes one line.
+        colours: n colours of the grounds; texts are black or white on them, as can be read.
+
+    Returns:
+        A new picture of the same size.
+    """
     canvas = PillowImage.fromarray(image)
     pen = ImageDraw.Draw(canvas)
     font = ImageFont.load_default(size=_TEXT_SIZE)
@@ -103,15 +113,22 @@ def side_by_side(left: Picture, right: Picture, titles: tuple[str, str]) -> Pict
         One picture: as wide as both and a gap, as high as the higher one and a line of text.
     """
     height = max(left.shape[0], right.shape[0])
-    titled = [_titled(picture, title, height) for picture, title in zip((left, right), titles, strict=True)]
-    gap = np.full((height + _TITLE_HEIGHT, _GAP, 3), 255, np.uint8)
-    return np.hstack([titled[0], gap, titled[1]])
+    under_titles = [titled(picture, title, height) for picture, title in zip((left, right), titles, strict=True)]
+    gap = np.full((height + TITLE_HEIGHT, _GAP, 3), 255, np.uint8)
+    return np.hstack([under_titles[0], gap, under_titles[1]])
 
 
-def _titled(picture: Picture, title: str, height: int) -> Picture:
-    canvas = np.full((height + _TITLE_HEIGHT, picture.shape[1], 3), 255, np.uint8)
-    canvas[_TITLE_HEIGHT : _TITLE_HEIGHT + picture.shape[0]] = picture
-    return _write_texts(canvas, np.array([[2, _TITLE_HEIGHT - 4]]), [title], [_WHITE])
+def titled(picture: Picture, title: str, height: int) -> Picture:
+    """Puts a picture under its title, and fills it up to a height with white.
+
+    Args:
+        picture: (at most `height`, width, 3) BGR.
+        title: One line.
+        height: Of the picture in pixels, without the title.
+    """
+    canvas = np.full((height + TITLE_HEIGHT, picture.shape[1], 3), 255, np.uint8)
+    canvas[TITLE_HEIGHT : TITLE_HEIGHT + picture.shape[0]] = picture
+    return write_texts(canvas, np.array([[2, TITLE_HEIGHT - 4]]), [title], [_WHITE])
 
 
 def contact_sheet(dataset: Dataset, columns: int, rows: int) -> Picture:

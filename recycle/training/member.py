@@ -1,10 +1,13 @@
 """What training one member needs to know, and what comes of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from recycle.data.coco import Dataset
+from recycle.data.copy_paste_folder import read_pasted
 from recycle.data.folds import Folds
+from recycle.data.image_cache import NO_CACHE, ImageCache
 from recycle.recipe import Fold, Model
 
 LAST_CHECKPOINT = "last.pth"
@@ -22,6 +25,7 @@ class MemberTask:
         validation: Images of this fold, which training never sees; none where it is trained on all.
         work_dir: Folder of checkpoints and logs.
         seed: Seed of this member's draws.
+        cache: Reads the images.
     """
 
     name: str
@@ -30,6 +34,7 @@ class MemberTask:
     validation: Dataset
     work_dir: Path
     seed: int
+    cache: ImageCache = NO_CACHE
 
     @property
     def last_checkpoint(self) -> Path:
@@ -50,17 +55,20 @@ class TrainingData:
         train: All training images.
         test: All test images.
         folds: Which training image is in which fold.
+        pasted: Folder of a fold's training part after copy-paste, where there is one.
     """
 
     train: Dataset
     test: Dataset
     folds: Folds
+    pasted: Mapping[Fold, Path] = field(default_factory=dict)
 
     def fold(self, fold: Fold) -> tuple[Dataset, Dataset]:
         """The training part and the validation part of a fold; of `all`, all images and none."""
         inside = {image.id for image in self.train.images if self.folds.assignment[image.file_name] == fold}
         outside = {image.id for image in self.train.images} - inside
-        return self.train.subset(outside), self.train.subset(inside)
+        train = read_pasted(self.pasted[fold]) if fold in self.pasted else self.train.subset(outside)
+        return train, self.train.subset(inside)
 
 
 @dataclass(frozen=True)
@@ -76,6 +84,8 @@ class MemberPlan:
         work_dir: Checkpoints and logs.
         oof: Where its predictions of the fold go; None where it has none.
         test: Where its predictions of the test images go.
+        cache_name: Names the cache of decoded images that it shares with all members of its run on a machine.
+        cache_gib: Most that this cache may hold, in GiB; with 0 there is none. It changes no result.
     """
 
     name: str
@@ -86,6 +96,8 @@ class MemberPlan:
     work_dir: Path
     oof: Path | None
     test: Path
+    cache_name: str = ""
+    cache_gib: float = 0.0
 
 
 @dataclass(frozen=True)

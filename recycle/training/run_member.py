@@ -4,11 +4,13 @@ import shutil
 import socket
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from mmengine.dist import barrier, get_world_size, is_main_process
 
+from recycle.data.image_cache import open_image_cache
 from recycle.errors import RecycleWarning
 from recycle.inference.predict import predict
 from recycle.predictions.parquet import write_parquet
@@ -32,21 +34,30 @@ def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress]
     # The number of threads decides the order of sums, and so the last digits: it must not depend on the machine.
     torch.set_num_threads(max(1, int(plan.settings.resources.num_cpus / get_world_size())))
     train, validation = data.fold(plan.fold)
-    task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RecycleWarning)
+    with _warnings() as told, open_image_cache(plan.cache_name, plan.cache_gib) as cache:
+        task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache)
         train_member(task, report)
-    told = tuple(str(warning.message) for warning in caught if issubclass(warning.category, RecycleWarning))
-    if is_main_process():
-        _predict(plan, task, data)
-    return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname(), told)
+        if is_main_process():
+            _predict(plan, task, data)
+    return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname(), tuple(told))
 
 
 def _predict(plan: MemberPlan, task: MemberTask, data: TrainingData) -> None:
     model = load_member(task)
     for images, path in ((task.validation, plan.oof), (data.test, plan.test)):
         if path is not None:
-            write_parquet(predict(model, images, plan.settings), path)
+            write_parquet(predict(model, images, plan.settings, task.cache), path)
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Gathers what the user should know, once each; the list is complete when the block has ended."""
+    told: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RecycleWarning)
+        yield told
+    messages = (str(warning.message) for warning in caught if issubclass(warning.category, RecycleWarning))
+    told += dict.fromkeys(messages)
 
 
 def _forget_other_training(plan: MemberPlan) -> None:

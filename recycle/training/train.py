@@ -12,11 +12,12 @@ from mmengine.runner import Runner
 
 from recycle.data.loading import DetectionImages, seed_everything
 from recycle.data.transforms import inference_pipeline, training_pipeline
+from recycle.data.workers import loader_options
 from recycle.errors import DataError
 from recycle.inference.networks import load_network
 from recycle.models.checkpoints import load_checkpoint
 from recycle.models.families import build_model
-from recycle.recipe import MaskRCNNSwin
+from recycle.recipe import MaskRCNNSwin, Model
 from recycle.training.averaging import averaging_hooks
 from recycle.training.class_weights import class_weights
 from recycle.training.hooks import FiniteLossHook, ProgressHook, SaveHook, SeedHook
@@ -57,6 +58,14 @@ def train_member(task: MemberTask, report: Report, watching: Sequence[Hook] = ()
 def load_member(task: MemberTask) -> BaseModel:
     """The network of a member after its last epoch, on the GPU if there is one."""
     return load_network(task.settings, len(task.train.categories), task.last_checkpoint)
+
+
+def training_images(phase: PhaseTask) -> DetectionImages:
+    """The images that a phase trains on, as the network gets them; its first epoch is number `epochs_before`."""
+    task, settings = phase.member, phase.settings
+    with_masks = isinstance(settings, MaskRCNNSwin)
+    pipeline = training_pipeline(settings.image_size, settings.augmentations, task.cache, with_masks=with_masks)
+    return DetectionImages(task.train, pipeline, task.seed)
 
 
 def _runner(phase: PhaseTask, hooks: Sequence[Hook]) -> Runner:
@@ -115,29 +124,32 @@ def _hooks(phase: PhaseTask, report: Report) -> list[Hook]:
 
 def _training_loader(phase: PhaseTask) -> dict[str, Any]:
     task, settings = phase.member, phase.settings
-    workers = max(0, int(settings.resources.num_cpus / get_world_size()) - 1)
-    with_masks = isinstance(settings, MaskRCNNSwin)
-    pipeline = training_pipeline(settings.image_size, settings.augmentations, with_masks=with_masks)
     return {
-        "dataset": DetectionImages(task.train, pipeline, task.seed),
+        "dataset": training_images(phase),
         "batch_size": settings.batch_size // get_world_size(),
         # mmengine counts epochs anew in each phase, and adds them to this seed.
         "sampler": {"type": "DefaultSampler", "shuffle": True, "seed": task.seed + phase.epochs_before},
-        "num_workers": workers,
-        "persistent_workers": workers > 0,
+        **_workers(settings),
     }
 
 
 def _validation(task: MemberTask) -> dict[str, Any]:
     if not task.validation.images:
         return {}
-    images = DetectionImages(task.validation, inference_pipeline(task.settings.image_size), task.seed)
+    images = DetectionImages(task.validation, inference_pipeline(task.settings.image_size, task.cache), task.seed)
     return {
         "val_dataloader": {
             "dataset": images,
             "batch_size": VALIDATION_BATCH_SIZE,
             "sampler": {"type": "DefaultSampler", "shuffle": False},
+            **_workers(task.settings),
+            "persistent_workers": False,  # they would lie idle most of the time
         },
         "val_cfg": {},
         "val_evaluator": Evaluator([DetectionScore(task.validation)]),
     }
+
+
+def _workers(settings: Model) -> dict[str, Any]:
+    resources = settings.resources
+    return loader_options(resources.num_cpus / get_world_size(), has_gpu=bool(resources.num_gpus))

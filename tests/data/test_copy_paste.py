@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from recycle.data.coco import Annotation, Category, Dataset, read_coco
-from recycle.data.copy_paste import augment_fold, wanted_additions
+from recycle.data.copy_paste import augment_fold, require_suitable, wanted_additions
 from recycle.errors import DataError, RecipeError
 from recycle.recipe.copy_paste import CopyPaste
 from tests.data.copy_paste_scenes import (
@@ -220,12 +220,16 @@ def spoilt(train: Dataset, annotation_id: int) -> Dataset:
 
 def test_a_missing_mask_is_refused_or_guessed(tmp_path: Path, train: Dataset) -> None:
     with pytest.raises(DataError, match=r"4\.png: annotation 5: .*only a box"):
+        require_suitable(spoilt(train, 5), pasting("median"))
+    with pytest.raises(DataError, match=r"4\.png: annotation 5: .*only a box"):
         augment_fold(spoilt(train, 5), pasting({"Battery": 2}), 0, tmp_path / "fold")
     assert not (tmp_path / "fold").exists()
 
     settings = pasting({"Battery": 2}, masks_from_boxes="grabcut", **EXACT)
+    require_suitable(spoilt(train, 5), settings)
     result = augment_fold(spoilt(train, 5), settings, 0, tmp_path / "fold").dataset
-    assert [shown_object(result, each) for each in result.annotations if each.category_id == 1] == [5, 5, 5]
+    assert [shown_object(result, each) for each in result.annotations if each.id > 6] == [5, 5]
+    assert next(each for each in result.annotations if each.id == 5).segmentation is None, "its box is known better"
 
 
 def test_a_class_without_an_object_to_paste_is_reported(tmp_path: Path, train: Dataset) -> None:
@@ -245,14 +249,17 @@ def test_median() -> None:
 def test_classes_are_found_by_name_in_the_order_of_the_categories() -> None:
     dataset = replace(dataset_of([[7]], 8), categories=(Category(7, "Glass"), Category(3, "Metal")))
     assert list(wanted_additions(dataset, pasting({"Metal": 5, "Glass": 6})).items()) == [(7, 6), (3, 5)]
-    with pytest.raises(RecipeError, match=r"\(Glass, Metal\), but got 'Batery'"):
-        wanted_additions(dataset, pasting({"Glass": 1, "Batery": 1}))
+    with pytest.raises(RecipeError, match=r"classes of the data set, Glass, Metal, but got 'Batery'"):
+        require_suitable(dataset, pasting({"Glass": 1, "Batery": 1}))
 
 
 @pytest.mark.parametrize(
     "spoil",
     [
         lambda: pasting({"Glass": 0}),
+        lambda: pasting({"Glass": True}),
+        lambda: pasting({3: 1}),
+        lambda: pasting({}),
         lambda: pasting("mean"),
         lambda: pasting("median", min_scale=1.5),
         lambda: pasting("median", max_hidden=1.0),

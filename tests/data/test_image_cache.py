@@ -3,9 +3,7 @@
 import fcntl
 import multiprocessing
 import os
-import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +15,11 @@ import pytest
 from recycle.data.image_cache import GIB, ImageCache, open_image_cache, remove_image_cache
 from recycle.data.pixel_store import PixelStore
 from recycle.data.shrinking import read_shrunk
-from recycle.errors import DataError
+from recycle.errors import DataError, RecycleWarning
+from recycle.paths import image_caches_folder
 from tests.data.small_dataset import HEIGHT, WIDTH, noise
 
 SIDE = 24
-
-
-@pytest.fixture
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A temporary folder of the test's own, as `TMPDIR` names it."""
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    yield folder
-    monkeypatch.undo()
-    tempfile.tempdir = None
 
 
 @pytest.fixture
@@ -47,7 +34,9 @@ def read(cache: ImageCache, path: Path, longest_side: int = SIDE) -> npt.NDArray
 
 
 def root_in(folder: Path) -> Path:
-    return folder / f"recycle-images-{os.getuid()}"
+    root = image_caches_folder()
+    assert root.parent == folder
+    return root
 
 
 @pytest.mark.parametrize("longest_side", [16, SIDE, WIDTH, 1000])
@@ -132,7 +121,7 @@ def test_a_cache_that_is_removed_while_open_still_reads(temporary: Path, photogr
         read(cache, photograph)
         remove_image_cache("run")
         np.testing.assert_array_equal(read(cache, photograph), read_shrunk(photograph, WIDTH, HEIGHT, SIDE))
-        with pytest.warns(UserWarning, match="decoded each time"):
+        with pytest.warns(RecycleWarning, match="decoded each time"):
             np.testing.assert_array_equal(read(cache, other), read_shrunk(other, WIDTH, HEIGHT, SIDE))
 
 
@@ -170,14 +159,14 @@ def test_a_folder_that_cannot_be_written_leaves_plain_decoding(
     temporary: Path, photograph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root_in(temporary).write_text("a file where the folder should be")
-    with pytest.warns(UserWarning, match=r"decoded each time.*recycle-images"), open_image_cache("run", 1) as cache:
+    with pytest.warns(RecycleWarning, match=r"decoded each time.*recycle-images"), open_image_cache("run", 1) as cache:
         np.testing.assert_array_equal(read(cache, photograph), read_shrunk(photograph, WIDTH, HEIGHT, SIDE))
 
 
 def test_a_folder_that_another_put_there_is_not_used(temporary: Path, tmp_path: Path) -> None:
     (tmp_path / "theirs").mkdir()
     root_in(temporary).symlink_to(tmp_path / "theirs")
-    with pytest.warns(UserWarning, match="must be a folder of user"), open_image_cache("run", 1):
+    with pytest.warns(RecycleWarning, match="must be a folder of user"), open_image_cache("run", 1):
         pass
     assert list((tmp_path / "theirs").iterdir()) == []
 

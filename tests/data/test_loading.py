@@ -1,4 +1,6 @@
+import shutil
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,9 +114,10 @@ def test_an_epoch_that_comes_again_draws_the_same(dataset: Dataset) -> None:
     assert are_equal(inputs(images), expected)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker processes")
+@pytest.mark.parametrize("workers", [0, 1, 3])
 def test_worker_processes_draw_the_same_and_learn_of_new_epochs(dataset: Dataset, workers: int) -> None:
-    images = images_of(dataset)
+    images = deepcopy(images_of(dataset))  # as mmengine's Runner does
     loader = DataLoader(
         images, batch_size=1, num_workers=workers, collate_fn=pseudo_collate, persistent_workers=workers > 0
     )
@@ -122,6 +125,20 @@ def test_worker_processes_draw_the_same_and_learn_of_new_epochs(dataset: Dataset
         images.set_epoch(epoch)
         loaded = {index: batch["inputs"][0] for index, batch in enumerate(loader)}
         assert are_equal(loaded, inputs(images_of(dataset, epoch=epoch)))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_same_photograph_is_drawn_anew_by_every_worker_each_time(
+    dataset: Dataset, tmp_path: Path, workers: int
+) -> None:
+    first = dataset.images[0]
+    images = tuple(replace(first, id=number, file_name=f"{number}.jpg") for number in range(4))
+    for image in images:
+        shutil.copy(dataset.path_of(first), tmp_path / image.file_name)
+    copies = replace(dataset, folder=tmp_path, images=images, annotations=())
+    loader = DataLoader(images_of(copies), batch_size=1, num_workers=workers, collate_fn=pseudo_collate)
+    drawn = [batch["inputs"][0].numpy().tobytes() for batch in loader]
+    assert len(set(drawn)) == 4
 
 
 def test_a_subset_draws_by_position(dataset: Dataset) -> None:

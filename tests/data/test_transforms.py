@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,9 @@ import pytest
 from mmengine.dataset import Compose
 
 import recycle.models  # noqa: F401 - mmdet may not be imported before it
-from recycle.data.transforms import inference_pipeline, training_pipeline
-from recycle.recipe import Augmentation, Colour, HorizontalFlip, Resize, VerticalFlip
+from recycle.data.image_cache import ImageCache
+from recycle.data.transforms import WHOLE, inference_pipeline, longest_side_needed, training_pipeline
+from recycle.recipe import Augmentation, Colour, HorizontalFlip, Resize, Rotate90, VerticalFlip
 
 WIDTH, HEIGHT = 60, 40
 BOX = (10, 5, 16, 9)
@@ -139,3 +140,57 @@ def test_an_image_to_predict_is_scaled_to_fit_and_remembers_its_size(sample: dic
     assert packed["data_samples"].ori_shape == (HEIGHT, WIDTH)
     assert packed["data_samples"].scale_factor == (2, 2)
     assert red_extent(packed) == pytest.approx([2 * side for side in BOX], abs=1)
+
+
+JITTER = Resize(type="resize", min_factor=0.5, max_factor=1.5)
+COLOUR = Colour(type="colour")
+
+
+@pytest.mark.parametrize(
+    ("augmentations", "side"),
+    [
+        ([SAME_SIZE], 100),
+        ([JITTER], 150),
+        ([ALWAYS_LEFT_RIGHT, COLOUR, JITTER, ALWAYS_UP_DOWN], 150),
+        ([ALWAYS_UP_DOWN, Rotate90(type="rotate_90"), SAME_SIZE], 100),
+        ([], WHOLE),
+    ],
+)
+def test_images_are_read_as_large_as_resize_makes_them(augmentations: Sequence[Augmentation], side: int) -> None:
+    assert longest_side_needed(100, augmentations) == side
+
+
+def test_what_may_enlarge_a_part_sees_the_whole_photograph() -> None:
+    kept = (HorizontalFlip, VerticalFlip, Rotate90, Colour, Resize)
+    others = [kind for kind in get_args(get_args(Augmentation)[0]) if kind not in kept]
+    for kind in others:
+        assert longest_side_needed(100, [kind(type=get_args(kind.model_fields["type"].annotation)[0]), JITTER]) == WHOLE
+
+
+class Sides(ImageCache):
+    """Notes how large it was asked for images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def read(self, path: Path, width: int, height: int, longest_side: int) -> npt.NDArray[np.uint8]:
+        self.asked.append(longest_side)
+        return super().read(path, width, height, longest_side)
+
+
+def test_images_are_read_through_the_cache_no_larger_than_needed(sample: dict[str, Any]) -> None:
+    cache = Sides()
+    Compose(training_pipeline(30, [ALWAYS_LEFT_RIGHT, JITTER], cache))(dict(sample))
+    Compose(inference_pipeline(30, cache))(dict(sample))
+    assert cache.asked == [45, 30]
+
+
+@pytest.mark.parametrize("augmentations", [[SAME_SIZE], [ALWAYS_UP_DOWN, JITTER, ALWAYS_LEFT_RIGHT]])
+def test_boxes_of_photographs_larger_than_needed_go_where_the_pixels_go(
+    sample: dict[str, Any], augmentations: Sequence[Augmentation]
+) -> None:
+    np.random.seed(4)
+    packed = run(sample, augmentations, size=30)
+    assert max(packed["inputs"].shape) <= 45
+    assert box_of(packed) == pytest.approx(red_extent(packed), abs=1)

@@ -75,6 +75,7 @@ def test_equal_runs_have_equal_keys_and_seeds(keys: dict[str, str]) -> None:
     [
         {"resources": {"num_cpus": 3, "num_gpus": 0.5, "memory_gib": 4}},
         {"top": {"retries": 9}},
+        {"top": {"data": {"folds": 2, "image_cache_gib": 0}}},
         {"top": {"fusion": {"trials": 3}}},
         {"top": {"name": "another"}},
     ],
@@ -89,9 +90,10 @@ def test_what_does_not_decide_results_leaves_keys_alone(keys: dict[str, str], ch
         (recipe_with(), "other data", 0),
         (recipe_with(), "data", 1),
         (recipe_with(top={"seed": 1}), "data", 0),
+        (recipe_with(top={"data": {"folds": 2, "copy_paste": {"additions": "median"}}}), "data", 0),
     ],
 )
-def test_data_round_and_seed_change_every_key(
+def test_data_copy_paste_round_and_seed_change_every_key(
     keys: dict[str, str], recipe: Recipe, data: str, round_index: int
 ) -> None:
     changed = keys_of(recipe, data, round_index)

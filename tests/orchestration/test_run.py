@@ -14,7 +14,8 @@ from recycle.data.coco import read_coco
 from recycle.data.folds import read_folds
 from recycle.data.json_files import write_json
 from recycle.data.synthetic import write_synthetic
-from recycle.paths import RunPaths
+from recycle.orchestration.plan import image_cache_name
+from recycle.paths import RunPaths, image_caches_folder
 from recycle.predictions.parquet import read_parquet
 from tests.orchestration.job import kill, read_json, run_job, train_tiny, training_processes, wait_for
 
@@ -99,6 +100,10 @@ def test_submission_holds_every_test_image_and_boxes_inside_it(quiet_run: RunPat
     assert boxes > 0
 
 
+def test_decoded_images_are_removed(quiet_run: RunPaths) -> None:
+    assert not (image_caches_folder() / image_cache_name(quiet_run)).exists()
+
+
 def test_pictures_are_drawn_of_both_parts(quiet_run: RunPaths) -> None:
     assert len(list((quiet_run.pictures / "oof").glob("*.jpg"))) == 8
     assert list((quiet_run.pictures / "test").glob("*.jpg"))
@@ -165,9 +170,12 @@ def test_interrupt_stops_cleanly_and_says_how_to_continue(tmp_path: Path, number
     paths = RunPaths(tmp_path / "run")
     process = train_tiny(paths.root)
     workers = wait_for(lambda: training_processes(process), process, "members trained")
+    cache = image_caches_folder() / image_cache_name(paths)
+    wait_for(lambda: cache.joinpath("index").is_file(), process, "images were decoded")
     process.send_signal(number)
     status, _, errors = finish(process)
     assert status == 130
+    assert not cache.exists()
     assert f"add --run-dir {paths.root} --resume" in errors
     assert "Traceback" not in errors
     assert not [pid for pid in workers if is_training(pid)]

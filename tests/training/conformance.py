@@ -5,15 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
+import PIL.Image
 import pytest
 import torch
+from mmengine.model import BaseModel
 from pydantic import TypeAdapter, ValidationError
 
-from recycle.data.coco import Dataset
+from recycle.data.coco import Dataset, Image
 from recycle.errors import NonFiniteLossError
 from recycle.inference.predict import predict
 from recycle.models.checkpoints import load_checkpoint
-from recycle.recipe import Model, Optimizer
+from recycle.predictions.values import Predictions
+from recycle.recipe import TTA, Model, Optimizer
 from recycle.training.member import MemberTask
 from recycle.training.progress import Progress
 from recycle.training.train import load_member, train_member
@@ -92,7 +97,8 @@ class FamilyTraining:
     def test_predictions_are_boxes_inside_their_images(self, make_task: MakeTask) -> None:
         task = make_task()
         train_member(task, ignore)
-        predictions = predict(load_member(task), task.validation, task.settings)
+        network = load_member(task)
+        predictions = predict(network, task.validation, task.settings)
         assert predictions.models == (task.settings.name,)
         assert predictions.coverage[0].tolist() == [image.id for image in task.validation.images]
         assert len(predictions) > 0
@@ -102,6 +108,7 @@ class FamilyTraining:
         assert load_checkpoint(task.last_checkpoint)["meta"]["epoch"] == 2
         assert "optimizer" not in load_checkpoint(task.best_checkpoint)
         assert not list(task.work_dir.glob("*.tmp"))
+        require_boxes_in_pixels_of_the_original(network, task)
 
     def test_broken_loss_names_the_step_and_keeps_the_last_good_checkpoint(self, make_task: MakeTask) -> None:
         # One step an epoch: the first loss is that of a sound network, the second that of an exploded one.
@@ -123,6 +130,36 @@ class FamilyTraining:
         for changes, message in self.refused:
             with pytest.raises(ValidationError, match=message):
                 make_task(**changes)
+
+
+def require_boxes_in_pixels_of_the_original(network: BaseModel, task: MemberTask) -> None:
+    """Photographs so large that they are shrunk while they are read give the boxes of those that need no change."""
+    side = task.settings.image_size
+    exact, large = (enlarged(task.validation, side, times, task.work_dir / f"times {times}") for times in (1, 3))
+    for flips in (("none",), ("none", "horizontal")):
+        settings = task.settings.model_copy(update={"tta": TTA(flips=flips)})
+        expected, found = predict(network, exact, settings), predict(network, large, settings)
+        assert len(found) == pytest.approx(len(expected), rel=0.02)
+        # Rounding may exchange the last of an image's boxes.
+        assert (distances(found, expected, 1 / 3).min(axis=1) < 0.01).mean() > 0.98
+
+
+def distances(first: Predictions, second: Predictions, scale: float) -> npt.NDArray[np.float64]:
+    """How far sides of boxes lie apart, once the first are scaled, shape (m, n); infinitely of different objects."""
+    apart = np.abs(first.boxes[:, None] * scale - second.boxes).max(axis=2)
+    is_same = (first.image_ids[:, None] == second.image_ids) & (first.labels[:, None] == second.labels)
+    return np.where(is_same & (np.abs(first.scores[:, None] - second.scores) < 1e-4), apart, np.inf)
+
+
+def enlarged(dataset: Dataset, side: int, times: int, folder: Path) -> Dataset:
+    """Square photographs of a side, every pixel of which then becomes several: their mean is the pixel again."""
+    folder.mkdir()
+    for image in dataset.images:
+        with PIL.Image.open(dataset.path_of(image)) as original:
+            pixels = np.asarray(original.convert("RGB").resize((side, side)))
+        PIL.Image.fromarray(pixels.repeat(times, 0).repeat(times, 1)).save(folder / f"{image.id}.png")
+    images = tuple(Image(image.id, f"{image.id}.png", side * times, side * times) for image in dataset.images)
+    return Dataset(folder, dataset.categories, images, ())
 
 
 def breaking(lr: float, weight_decay: float = 0.0) -> dict[str, object]:

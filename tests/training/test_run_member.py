@@ -9,13 +9,16 @@ import torch
 
 from recycle.data.coco import read_coco
 from recycle.data.folds import make_folds
+from recycle.data.pixel_store import PixelStore
 from recycle.data.synthetic import write_synthetic
 from recycle.models.checkpoints import load_checkpoint
+from recycle.paths import image_caches_folder
 from recycle.predictions.parquet import read_parquet
 from recycle.recipe_yaml import load_recipe
-from recycle.training.member import BEST_CHECKPOINT, MemberPlan, TrainingData
+from recycle.training.member import BEST_CHECKPOINT, LAST_CHECKPOINT, MemberPlan, TrainingData
 from recycle.training.progress import Progress
 from recycle.training.run_member import run_member
+from tests.predictions.strategies import assert_same
 
 pytestmark = pytest.mark.training
 
@@ -85,6 +88,33 @@ def test_a_finished_training_is_not_repeated_but_another_plan_starts_afresh(
     assert steps_of(plan, data) == {1, 2}
     assert steps_of(plan, data) == set()
     assert steps_of(replace(plan, key="other data"), data) == {1, 2}
+
+
+def test_all_members_share_decoded_images_which_change_no_result(
+    plan: MemberPlan, data: TrainingData, temporary: Path
+) -> None:
+    run_member(plan, data, lambda progress: None)
+    expected, weights = read_parquet(plan.test), load_checkpoint(plan.work_dir / LAST_CHECKPOINT)["state_dict"]
+    store = PixelStore(image_caches_folder() / "run", 2**20)
+    for fold in (1, 0):
+        cached = replace(plan, fold=fold, key=f"cached {fold}", cache_name="run", cache_gib=0.01)
+        run_member(cached, data, lambda progress: None)
+        assert store.get(bytes(16)) is None  # asking makes it look for what others have added
+        assert store.size == (len(data.train.images) + len(data.test.images)) * 96 * 96 * 3
+        if fold == plan.fold:
+            assert_same(read_parquet(plan.test), expected)
+            found = load_checkpoint(plan.work_dir / LAST_CHECKPOINT)["state_dict"]
+            assert all(torch.equal(found[name], weights[name]) for name in weights)
+
+
+def test_where_no_cache_can_be_kept_the_user_is_told_once(
+    plan: MemberPlan, data: TrainingData, temporary: Path
+) -> None:
+    image_caches_folder().write_text("a file where the folder should be")
+    outcome = run_member(replace(plan, cache_name="run", cache_gib=1.0), data, lambda progress: None)
+    (told,) = outcome.warnings
+    assert told.startswith("images are decoded each time they are needed: ")
+    assert read_parquet(plan.test).coverage[0].tolist() == [image.id for image in data.test.images]
 
 
 def test_the_best_score_survives_an_interruption(plan: MemberPlan, data: TrainingData) -> None:
