@@ -289,7 +289,9 @@ def test_writing_loses_nothing(tmp_path: Path, lr: float, pretrained: str, seed:
     assert load_recipe(str(tmp_path / "recipe.yaml")) == recipe
 
 
-@pytest.mark.parametrize("override", ["retries=5", "data.image_cache_gib=0", "fusion.trials=3", "models.1.resources.num_cpus=2"])
+@pytest.mark.parametrize(
+    "override", ["retries=5", "data.image_cache_gib=0", "fusion.trials=3", "models.1.resources.num_cpus=2"]
+)
 def test_some_changes_do_not_decide_results(override: str) -> None:
     assert differences(example_with(), example_with(override)) == []
 
