@@ -10,8 +10,8 @@ from recycle.errors import ResumeError
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.ledger import Ledger
+from recycle.orchestration.member_names import member_names
 from recycle.orchestration.open_run import open_run, recorded_data
-from recycle.orchestration.plan import member_names
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
 from recycle.report.results import Results
