@@ -64,9 +64,9 @@ class Ledger:
         files = (self._path.parent / file for file in (entry.oof, entry.test, entry.checkpoint) if file)
         return entry if all(file.is_file() for file in files) else None
 
-    def latest(self) -> list[FinishedMember]:
-        """Every finished member, as it was finished last, whether or not its files are still there."""
-        return list({entry.member: entry for entry in self._finished.values()}.values())
+    def latest(self) -> dict[str, FinishedMember]:
+        """Every finished member by name, as it was finished last, whether or not its files are still there."""
+        return {entry.member: entry for entry in self._finished.values()}
 
     def append(self, entry: FinishedMember) -> None:
         """Records a finished member; it is on disk when this returns."""
