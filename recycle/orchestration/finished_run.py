@@ -10,7 +10,7 @@ from recycle.errors import DataError, ResumeError, WeightsError
 from recycle.inference.export import is_export, read_export
 from recycle.inference.trained import TrainedEnsemble, TrainedMember
 from recycle.orchestration.ledger import FinishedMember, Ledger
-from recycle.orchestration.plan import member_names
+from recycle.orchestration.member_names import member_names
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
 

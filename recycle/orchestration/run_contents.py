@@ -9,6 +9,7 @@ from recycle.data.prepare import PreparedData, read_prepared
 from recycle.errors import DataError, ResumeError
 from recycle.fusion.ensemble import ENSEMBLE
 from recycle.orchestration.ledger import FinishedMember, read_ledger
+from recycle.orchestration.member_names import member_names
 from recycle.orchestration.open_run import recorded_data, require_run
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
@@ -67,11 +68,12 @@ def read_run(root: Path) -> RunContents:
     require_run(paths)
     if not paths.prepared.is_file():
         raise ResumeError(f"{root}: this run has not prepared its data yet, as data/{paths.prepared.name} is missing")
-    members = _members(paths)
+    recipe = load_recipe(str(paths.recipe.absolute()))
+    members = _members(recipe, paths)
     ensemble = paths.predictions(0, "oof", ENSEMBLE)
     return RunContents(
         paths=paths,
-        recipe=load_recipe(str(paths.recipe.absolute())),
+        recipe=recipe,
         prepared=read_prepared(recorded_data(paths) or paths.sample, paths),
         results=read_object(paths.results) if paths.results.is_file() else None,
         study=read_object(paths.fusion_study) if paths.fusion_study.is_file() else None,
@@ -81,10 +83,11 @@ def read_run(root: Path) -> RunContents:
     )
 
 
-def _members(paths: RunPaths) -> tuple[FinishedMember, ...]:
+def _members(recipe: Recipe, paths: RunPaths) -> tuple[FinishedMember, ...]:
+    """In the order of the recipe: the ledger has them as they finished."""
     latest = {entry.member: entry for entry in read_ledger(paths.ledger)}
-    files = {name: [paths.root / file for file in (one.oof, one.test) if file] for name, one in latest.items()}
-    return tuple(entry for name, entry in latest.items() if all(file.is_file() for file in files[name]))
+    entries = [latest[name] for name in member_names(recipe) if name in latest]
+    return tuple(one for one in entries if all((paths.root / file).is_file() for file in (one.oof, one.test) if file))
 
 
 def _pooled(members: tuple[FinishedMember, ...], root: Path) -> Predictions | None:

@@ -27,16 +27,16 @@ def test_a_run_that_has_only_begun_has_its_data(tmp_path: Path) -> None:
     assert run.oof_scores() == {}
 
 
-def test_a_run_that_trains_has_what_is_finished(tmp_path: Path) -> None:
+def test_a_run_that_trains_has_what_is_finished_in_the_order_of_the_recipe(tmp_path: Path) -> None:
     paths = begin_run(tmp_path, TRUTH)
     train_model(paths, TRUTH, "yolov5", PREDICTIONS)
     entry = record_member(paths, "cascade-rcnn", 0, PREDICTIONS.of_images([0]).renamed("cascade-rcnn"))
     with paths.ledger.open("a") as ledger:
         ledger.write('{"key": "to')
     run = read_run(tmp_path)
-    assert [one.member for one in run.members] == ["yolov5-fold0", "yolov5-fold1", entry.member]
+    assert [one.member for one in run.members] == [entry.member, "yolov5-fold0", "yolov5-fold1"]
     assert run.model_oof is not None
-    assert run.model_oof.models == ("yolov5", "cascade-rcnn")
+    assert run.model_oof.models == ("cascade-rcnn", "yolov5")
     assert len(run.model_oof.of_model("yolov5")) == len(PREDICTIONS)
     assert paths.ledger.read_text().endswith('{"key": "to')
 
