@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 export UV_LINK_MODE ?= copy
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
-.PHONY: setup demo test test-fast lint format types check lock schema
+.PHONY: setup demo test test-fast lint format types check lock schema reference
 
 setup: $(STAMP)
 
@@ -45,3 +45,6 @@ lock:
 
 schema: $(STAMP)
 	$(BIN)/python -c "from recycle.recipe_yaml import json_schema; print(json_schema(), end='')" > recycle/recipes/recipe.schema.json
+
+reference: $(STAMP)
+	$(BIN)/python -c "from recycle.recipe.reference import reference; print(reference(), end='')" > docs/recipes.md

@@ -25,6 +25,11 @@ def image_caches_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"recycle-images-{os.getuid()}"
 
 
+def leaderboard_of(runs: Path) -> Path:
+    """Scores of submissions of the runs in a folder, one JSON object a line."""
+    return runs / "leaderboard.jsonl"
+
+
 @dataclass(frozen=True)
 class RunPaths:
     """Paths inside one run folder.
@@ -54,6 +59,16 @@ class RunPaths:
     def progress(self) -> Path:
         """Where every running member stands, replaced about once a second."""
         return self.root / "progress.json"
+
+    @property
+    def attempts(self) -> Path:
+        """When and where members started and ended, one JSON object a line."""
+        return self.root / "attempts.jsonl"
+
+    @property
+    def report(self) -> Path:
+        """All that is known of the run, as one page for a browser."""
+        return self.root / "report.html"
 
     @property
     def sample(self) -> Path:
@@ -126,6 +141,11 @@ class RunPaths:
     def fusion_study(self) -> Path:
         """How the ensemble was found, what it is worth, and what each model does for it."""
         return self.root / "fusion.json"
+
+    @property
+    def leaderboard(self) -> Path:
+        """Scores of submissions of this run and of those beside it."""
+        return leaderboard_of(self.root.absolute().parent)
 
     @property
     def submission(self) -> Path:

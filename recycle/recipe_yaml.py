@@ -96,13 +96,27 @@ def write_recipe(recipe: Recipe, path: Path) -> None:
 
 def differences(old: Recipe, new: Recipe) -> list[str]:
     """Names what differs between two recipes and decides results, one line a key."""
-    before, after = dict(_leaves(old.model_dump(mode="json"))), dict(_leaves(new.model_dump(mode="json")))
+    before, after = dict(leaves(old.model_dump(mode="json"))), dict(leaves(new.model_dump(mode="json")))
     changed = [key for key in before | after if before.get(key) != after.get(key)]
     return [
         f"{key}: {before.get(key, '(absent)')} -> {after.get(key, '(absent)')}"
         for key in sorted(changed)
         if not RESUMABLE.match(key)
     ]
+
+
+def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - YAML holds anything
+    """Yields every value that holds no others, with its keys and list positions joined by dots."""
+    items: Mapping[Any, Any] | None = None
+    if isinstance(value, dict):
+        items = value
+    elif isinstance(value, list) and value:
+        items = dict(enumerate(value))
+    if items is None:
+        yield prefix, value
+        return
+    for key, item in items.items():
+        yield from leaves(item, f"{prefix}.{key}" if prefix else str(key))
 
 
 def json_schema() -> str:
@@ -240,16 +254,3 @@ def _place(mark: yaml.Mark | None, path: Path) -> str:
 
 def _place_after(text: str, path: Path) -> str:
     return f"{path}:{text.count(chr(10)) + 1}:{len(text) - text.rfind(chr(10))}"
-
-
-def _leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - YAML holds anything
-    items: Mapping[Any, Any] | None = None
-    if isinstance(value, dict):
-        items = value
-    elif isinstance(value, list) and value:
-        items = dict(enumerate(value))
-    if items is None:
-        yield prefix, value
-        return
-    for key, item in items.items():
-        yield from _leaves(item, f"{prefix}.{key}" if prefix else str(key))

@@ -4,6 +4,7 @@ import gzip
 import json
 import zlib
 from pathlib import Path
+from typing import Any
 
 from recycle.errors import DataError
 from recycle.files import replacing
@@ -34,6 +35,18 @@ def read_json(path: Path) -> object:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: not JSON: {error}") from None
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Reads a JSON file that must hold an object.
+
+    Raises:
+        DataError: As `read_json`, or the document is something else.
+    """
+    document = read_json(path)
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: must be a JSON object, but got {type(document).__name__}")
+    return document
 
 
 def write_json(document: object, path: Path, *, indent: int | None = None) -> None:

@@ -31,7 +31,7 @@ def mean_average_precision(matches: Matches, image_counts: Counts | None = None)
 def class_average_precisions(matches: Matches) -> npt.NDArray[np.float64]:
     """Returns average precision interpolated at 101 recalls, shape (thresholds, classes), NaN without objects."""
     once = np.ones((1, len(matches.image_ids)), np.int64)
-    return _average_precisions(matches, make_draws(matches, once))[..., 0]
+    return drawn_average_precisions(matches, make_draws(matches, once))[..., 0]
 
 
 def make_draws(matches: Matches, image_counts: Counts) -> Draws:
@@ -62,20 +62,24 @@ def drawn_mean_average_precisions(matches: Matches, draws: Draws) -> npt.NDArray
     Raises:
         DataError: If the draws are not of as many images and classes.
     """
-    shape, drawn = (len(matches.image_ids), matches.classes), (draws.counts.shape[1], draws.truths.shape[1])
-    if drawn != shape:
-        raise DataError(
-            f"Draws must be of {shape[0]} images and {shape[1]} classes, but got {drawn[0]} and {drawn[1]}."
-        )
-    values = _average_precisions(matches, draws)
+    values = drawn_average_precisions(matches, draws)
     known = ~np.isnan(values)
     sums, counts = np.where(known, values, 0).sum(axis=(0, 1)), known.sum(axis=(0, 1))
     means: npt.NDArray[np.float64] = np.divide(sums, counts, out=np.zeros(len(sums)), where=counts > 0)
     return means
 
 
-def _average_precisions(matches: Matches, draws: Draws) -> npt.NDArray[np.float64]:
-    """Shape (thresholds, classes, draws)."""
+def drawn_average_precisions(matches: Matches, draws: Draws) -> npt.NDArray[np.float64]:
+    """Returns average precision in each draw, shape (thresholds, classes, draws), NaN where no object was drawn.
+
+    Raises:
+        DataError: If the draws are not of as many images and classes.
+    """
+    shape, drawn = (len(matches.image_ids), matches.classes), (draws.counts.shape[1], draws.truths.shape[1])
+    if drawn != shape:
+        raise DataError(
+            f"Draws must be of {shape[0]} images and {shape[1]} classes, but got {drawn[0]} and {drawn[1]}."
+        )
     by_block = np.stack([average_precisions(ranking, draws) for ranking in _rankings(matches)])
     values: npt.NDArray[np.float64] = by_block.transpose(0, 2, 1, 3).reshape(len(by_block), matches.classes, -1)
     return values[..., : draws.size]

@@ -148,12 +148,18 @@ def _envelope(steps: _Steps, truths: npt.NDArray[np.int64], result: npt.NDArray[
             highest[lane] = max(highest[lane], steps.found[step, lane] / max(steps.seen[step, lane], 1))
             precisions[step, lane] = highest[lane]
     for lane in range(LANES):
-        result[lane] = _interpolated(steps.found[:, lane], precisions[:, lane], truths[lane])
+        result[lane] = interpolated(steps.found[:, lane], precisions[:, lane], truths[lane])
 
 
 @compiled()
-def _interpolated(found: npt.NDArray[np.int32], precisions: npt.NDArray[np.float64], truths: int) -> float:
-    """Returns the mean over the recalls of the highest precision at that recall or a higher one."""
+def interpolated(found: npt.NDArray[np.int32], precisions: npt.NDArray[np.float64], truths: int) -> float:
+    """Returns the mean over the recalls of the highest precision at that recall or a higher one.
+
+    Args:
+        found: Shape (n,), ascending, how many objects are found up to each true positive.
+        precisions: Shape (n,), the highest precision from each true positive on.
+        truths: How many objects there are; of none the result is NaN.
+    """
     if truths == 0:
         return float(np.nan)
     step, total = 0, 0.0

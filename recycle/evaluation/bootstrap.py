@@ -30,6 +30,13 @@ class Interval:
     low: float
     high: float
 
+    @property
+    def verdict(self) -> str:
+        """Of a difference: says "better" or "worse" where the interval excludes zero, else "not told apart"."""
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "not told apart"
+
 
 def resample(
     competitors: Sequence[Matches],

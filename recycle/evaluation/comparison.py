@@ -50,9 +50,7 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Says "better" or "worse" where the interval excludes zero, else "not told apart"."""
-        if self.interval.low > 0:
-            return "better"
-        return "worse" if self.interval.high < 0 else "not told apart"
+        return self.interval.verdict
 
 
 class Comparator:

@@ -12,6 +12,7 @@ from recycle.fusion.ensemble import Ensemble, MemberPredictions, fuse_ensemble, 
 from recycle.fusion.objective import FusionObjective
 from recycle.orchestration.ensemble import EnsembleTask, find_ensemble
 from recycle.orchestration.ledger import FinishedMember
+from recycle.orchestration.report import write_report_or_warn
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet, write_parquet
 from recycle.predictions.submission import write_detection_csv
@@ -55,7 +56,11 @@ def finish_run(run: TrainedRun, console: Console, *, time_budget_s: float | None
     Raises:
         TrainingError: If no member has out-of-fold predictions.
     """
-    members = _read_members(run)
+    try:
+        members = _read_members(run)
+    except TrainingError:
+        write_report_or_warn(run.paths, console)
+        raise
     model_oof = pool_out_of_fold(members)
     objective = FusionObjective(model_oof, run.prepared.train, run.prepared.folds, run.recipe.fusion.metric)
     settings, study = find_ensemble(_task(run, objective, time_budget_s), console.print)
@@ -70,6 +75,7 @@ def finish_run(run: TrainedRun, console: Console, *, time_budget_s: float | None
     results = score_run(run.recipe, run.prepared, members, ensemble, study, run.failed)
     _write(run, results, ensemble, study)
     _show(results, study, run.paths, console)
+    write_report_or_warn(run.paths, console)
     return results
 
 

@@ -10,6 +10,7 @@ from recycle.errors import DataError, ResumeError, WeightsError
 from recycle.inference.export import is_export, read_export
 from recycle.inference.trained import TrainedEnsemble, TrainedMember
 from recycle.orchestration.ledger import FinishedMember, Ledger
+from recycle.orchestration.member_names import member_names
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
 
@@ -34,11 +35,13 @@ def _read_run(paths: RunPaths) -> TrainedEnsemble:
         )
     results = _results(paths.results)
     # Not all are among its scored members: those trained on all images were never scored.
-    entries = [entry for entry in Ledger(paths.ledger).latest() if entry.member not in results["failed"]]
+    recipe, finished = load_recipe(str(paths.recipe)), Ledger(paths.ledger).latest()
+    names = [name for name in member_names(recipe) if name in finished and name not in results["failed"]]
+    entries = [finished[name] for name in names]
     if not entries:
         raise ResumeError(f"{paths.root}: none of its members finished, as {paths.ledger.name} says")
     return TrainedEnsemble(
-        recipe=load_recipe(str(paths.recipe)),
+        recipe=recipe,
         categories=read_coco(paths.train, paths.root).categories,
         members=tuple(
             _member(entry, paths.root) for model in results["models"] for entry in entries if entry.model == model

@@ -53,7 +53,8 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._finished = {entry.key: entry for entry in _read(path)}
+        _drop_torn_line(path)
+        self._finished = {entry.key: entry for entry in read_ledger(path)}
 
     def finished(self, key: str) -> FinishedMember | None:
         """The member of this key, if it is finished and its files are still there."""
@@ -63,9 +64,9 @@ class Ledger:
         files = (self._path.parent / file for file in (entry.oof, entry.test, entry.checkpoint) if file)
         return entry if all(file.is_file() for file in files) else None
 
-    def latest(self) -> list[FinishedMember]:
-        """Every finished member, as it was finished last, whether or not its files are still there."""
-        return list({entry.member: entry for entry in self._finished.values()}.values())
+    def latest(self) -> dict[str, FinishedMember]:
+        """Every finished member by name, as it was finished last, whether or not its files are still there."""
+        return {entry.member: entry for entry in self._finished.values()}
 
     def append(self, entry: FinishedMember) -> None:
         """Records a finished member; it is on disk when this returns."""
@@ -77,16 +78,25 @@ class Ledger:
         self._finished[entry.key] = entry
 
 
-def _read(path: Path) -> list[FinishedMember]:
-    if not path.is_file():
-        return []
-    content = path.read_bytes()
-    complete, _, torn = content.rpartition(b"\n")
-    if torn:
-        # The driver died while it wrote this line: what it told of is done again, and the next line starts afresh.
-        with path.open("r+b") as file:
-            file.truncate(len(content) - len(torn))
+def read_ledger(path: Path) -> list[FinishedMember]:
+    """Reads all lines that are complete, without changing the file, which a driver may be appending to.
+
+    Args:
+        path: The file; one that does not exist yet holds no lines.
+
+    Raises:
+        ResumeError: If a line cannot be read.
+    """
+    complete = path.read_bytes().rpartition(b"\n")[0] if path.is_file() else b""
     return [_parse(line, path, number) for number, line in enumerate(complete.split(b"\n"), start=1) if line]
+
+
+def _drop_torn_line(path: Path) -> None:
+    """The driver died while it wrote this line: what it told of is done again, and the next line starts afresh."""
+    if path.is_file():
+        content = path.read_bytes()
+        with path.open("r+b") as file:
+            file.truncate(content.rfind(b"\n") + 1)
 
 
 def _parse(line: bytes, path: Path, number: int) -> FinishedMember:

@@ -54,6 +54,31 @@ def open_run(recipe: Recipe, paths: RunPaths, *, resume: bool) -> Iterator[None]
         yield
 
 
+def require_run(paths: RunPaths) -> None:
+    """Refuses a folder that holds no run, begun or not.
+
+    Raises:
+        ResumeError: With what is missing.
+    """
+    if not paths.root.is_dir():
+        raise ResumeError(f"{paths.root}: there is no such folder")
+    if not paths.recipe.is_file():
+        raise ResumeError(f"{paths.root}: there is no run in this folder, as {paths.recipe.name} is missing")
+
+
+def is_worked_on(paths: RunPaths) -> bool:
+    """Whether a driver works on a run now, on any machine whose locks this one sees."""
+    if not paths.lock.is_file():
+        return False
+    with paths.lock.open() as lock:
+        try:
+            # A driver that starts in this very moment would be refused; it may start again.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def origin_of(paths: RunPaths) -> RunOrigin | None:
     """What a run was begun with; None if it has not begun, as when its data were refused."""
     if not paths.origin.is_file():

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from recycle.models.prerequisites import is_path, require_libraries, require_weights
+from recycle.orchestration.member_names import folds_of, member_name
 from recycle.paths import RunPaths
-from recycle.recipe import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, Fold, Model, Recipe
+from recycle.recipe import Fold, Model, Recipe
 from recycle.training.member import MemberPlan
 
 DECISIVE_PACKAGES = (
@@ -54,21 +54,6 @@ def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_ind
         folds = folds_of(model, recipe)
         plans += [_plan(model, fold, recipe, shared, paths, round_index) for fold in folds]
     return plans
-
-
-def member_names(recipe: Recipe) -> list[str]:
-    """The names of all members, in the order of models and folds."""
-    return [member_name(model, fold) for model in recipe.models for fold in folds_of(model, recipe)]
-
-
-def folds_of(model: Model, recipe: Recipe) -> Sequence[Fold]:
-    """The folds that members of a model are trained for."""
-    return model.folds or range(recipe.data.folds)
-
-
-def member_name(model: Model, fold: Fold) -> str:
-    """The name of a member."""
-    return model.name + (ALL_DATA_SUFFIX if fold == "all" else f"{MEMBER_SEPARATOR}{fold}")
 
 
 def image_cache_name(paths: RunPaths) -> str:

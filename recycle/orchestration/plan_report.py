@@ -12,7 +12,7 @@ from rich.console import Console
 from recycle.data.prepare import PreparedData, prepare_data
 from recycle.orchestration.cluster import ray_resources, require_resources
 from recycle.orchestration.expectation import expect
-from recycle.orchestration.plan import folds_of, member_name
+from recycle.orchestration.member_names import folds_of, member_name
 from recycle.orchestration.probing import probe_models
 from recycle.orchestration.scheduling import next_to_start
 from recycle.paths import RunPaths, probes_folder

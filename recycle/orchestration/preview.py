@@ -18,7 +18,8 @@ from recycle.environment import keep_private
 from recycle.errors import DataError, RecipeError
 from recycle.files import replacing
 from recycle.orchestration.copy_paste import paste_seed
-from recycle.orchestration.plan import folds_of, member_name, seed_for
+from recycle.orchestration.member_names import folds_of, member_name
+from recycle.orchestration.plan import seed_for
 from recycle.paths import RunPaths
 from recycle.recipe import Fold, Model, Recipe
 from recycle.training.member import MemberTask, TrainingData

@@ -8,6 +8,7 @@ from rich.console import Console
 from recycle.data.copy_paste import require_suitable
 from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
 from recycle.models.prerequisites import missing_masks
+from recycle.orchestration.attempt_log import AttemptLog
 from recycle.orchestration.cluster import connected, node_resources, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
 from recycle.orchestration.finish import TrainedRun, finish_run
@@ -115,6 +116,7 @@ def _train(
             on_finished=record,
             display=display,
             progress_file=paths.progress,
+            attempt_log=AttemptLog(paths.attempts),
         ).run()
 
 

@@ -18,11 +18,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from ray import tune
-from ray.tune.search import ConcurrencyLimiter
-from ray.tune.search.optuna import OptunaSearch
 
 from recycle.errors import RecipeError, TrainingError
-from recycle.orchestration.cluster import largest_node_cpus
+from recycle.orchestration.cluster import cluster_resources, largest_node_cpus
+from recycle.orchestration.journaled_search import JournaledSearch
 
 Parameters = Mapping[str, Any]
 Score = Callable[[Parameters], float]
@@ -32,7 +31,7 @@ SCORE = "score"
 CONSTANTS = "constants"
 SECONDS_BETWEEN_LINES = 10
 SIDE_BY_SIDE = 4
-"""Settings tried at a time, on any machine: Optuna hears of them together, so equal seeds give equal results."""
+"""Settings that are tried at a time, at most."""
 
 
 @dataclass(frozen=True)
@@ -78,30 +77,6 @@ class ScoreTrainable(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes the next setting."""
         return True
-
-
-class JournaledSearch(OptunaSearch):
-    """Keeps the study in memory and writes down whole trials, as a journal is synced to the disk with every parameter.
-
-    Args:
-        journal: Holds what was tried before, and gets every finished trial in the order of the suggestions.
-        arguments: Of `OptunaSearch`.
-    """
-
-    def __init__(self, journal: optuna.Study, **arguments: Any) -> None:  # noqa: ANN401 - whatever there is
-        memory = optuna.create_study(direction=journal.direction)
-        memory.add_trials(journal.get_trials(deepcopy=False))
-        self._journal, self._memory, self._written = journal, memory, len(memory.trials)
-        super().__init__(study_name=memory.study_name, storage=memory._storage, **arguments)
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tells Optuna, and the journal what it lacks up to the first trial that runs."""
-        super().on_trial_complete(trial_id, result, error)
-        for trial in self._memory.get_trials(deepcopy=False)[self._written :]:
-            if not trial.state.is_finished():
-                break
-            self._journal.add_trial(trial)
-            self._written += 1
 
 
 class Progress(tune.Callback):
@@ -187,6 +162,7 @@ def _run(what: Search, study: optuna.Study, trials: int, time_budget_s: float | 
     sampler = optuna.samplers.TPESampler(seed=what.seed + finished, multivariate=True, group=True)
     algorithm = JournaledSearch(
         study,
+        min(SIDE_BY_SIDE, int(cluster_resources()["CPU"]) // _cpus_a_trial()),
         space=partial(_suggest, what.space),
         metric=SCORE,
         mode="max",
@@ -194,26 +170,35 @@ def _run(what: Search, study: optuna.Study, trials: int, time_budget_s: float | 
         sampler=sampler,
     )
     with tempfile.TemporaryDirectory() as folder:
-        results = tune.Tuner(
+        tuner = tune.Tuner(
             tune.with_resources(tune.with_parameters(ScoreTrainable, score=what.score), {"CPU": _cpus_a_trial()}),
             tune_config=tune.TuneConfig(
                 metric=SCORE,
                 mode="max",
-                search_alg=ConcurrencyLimiter(algorithm, max_concurrent=SIDE_BY_SIDE, batch=True),
+                search_alg=algorithm,
                 num_samples=trials,
                 time_budget_s=time_budget_s,
                 reuse_actors=True,
             ),
-            run_config=tune.RunConfig(
-                name="search",
-                storage_path=folder,
-                callbacks=[progress],
-                verbose=0,
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            ),
-        ).fit()
+            run_config=_run_config(folder, progress),
+        )
+        try:
+            results = tuner.fit()
+        finally:
+            algorithm.finish()
     if results.errors:
         raise TrainingError(f"a setting could not be scored: {results.errors[0]}")
+
+
+def _run_config(folder: str, progress: "Progress") -> tune.RunConfig:
+    return tune.RunConfig(
+        name="search",
+        storage_path=folder,
+        callbacks=[progress],
+        verbose=0,
+        failure_config=tune.FailureConfig(fail_fast=True),
+        checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+    )
 
 
 def _suggest(space: Space, trial: optuna.Trial) -> dict[str, Any]:

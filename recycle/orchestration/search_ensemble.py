@@ -10,11 +10,13 @@ from recycle.errors import ResumeError
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.ledger import Ledger
+from recycle.orchestration.member_names import member_names
 from recycle.orchestration.open_run import open_run, recorded_data
-from recycle.orchestration.plan import member_names
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
 from recycle.report.results import Results
+
+UNFINISHED = "not finished when the ensemble was searched"
 
 
 def search_ensemble(
@@ -39,9 +41,11 @@ def search_ensemble(
     recipe = load_recipe(str(paths.recipe.absolute()), [*changes, *more])
     with open_run(recipe, paths, resume=True), connected():
         ledger = Ledger(paths.ledger)
-        members = [entry for entry in ledger.latest() if ledger.finished(entry.key)]
-        missing = set(member_names(recipe)) - {entry.member for entry in members}
-        failed = dict.fromkeys(sorted(missing), "not finished when the ensemble was searched")
+        finished = {name: entry for name, entry in ledger.latest().items() if ledger.finished(entry.key)}
+        names = member_names(recipe)
+        # In the order of the recipe, as the run had them: the ledger has them as they finished.
+        members = [finished[name] for name in names if name in finished]
+        failed = dict.fromkeys((name for name in names if name not in finished), UNFINISHED)
         prepared = read_prepared(recorded_data(paths) or paths.sample, paths)
         run = TrainedRun(recipe, prepared, members, failed, paths)
         return finish_run(run, console, time_budget_s=time_budget_s)

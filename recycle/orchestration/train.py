@@ -12,6 +12,7 @@ from recycle.data.json_files import write_json
 from recycle.errors import NonFiniteLossError, RecipeError, RecycleError, WeightsError
 from recycle.files import write_text
 from recycle.orchestration.actors import ActorHandle, start_progress_board, start_train_actor
+from recycle.orchestration.attempt_log import AttemptLog
 from recycle.orchestration.cluster import cluster_resources, ray_resources
 from recycle.orchestration.scheduling import longest_first, next_to_start
 from recycle.report.progress import Display, Snapshot
@@ -46,6 +47,7 @@ class MemberTraining:
         on_finished: Called with each finished member, its outcome and its number of attempts.
         display: Shows progress.
         progress_file: Replaced at every look with the progress of the running members.
+        attempt_log: Told of every start and end.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class MemberTraining:
         on_finished: Finished,
         display: Display,
         progress_file: Path,
+        attempt_log: AttemptLog,
     ) -> None:
         self._waiting = longest_first(plans)
         self._running: dict[ray.ObjectRef[MemberOutcome], _Attempt] = {}
@@ -67,6 +70,8 @@ class MemberTraining:
         self._on_finished = on_finished
         self._display = display
         self._progress_file = progress_file
+        self._attempt_log = attempt_log
+        self._latest: dict[str, Progress] = {}
         self._data = ray.put(data)
         self._board = start_progress_board()
 
@@ -96,6 +101,7 @@ class MemberTraining:
             number = self._attempts[plan.name]
             attempt = _Attempt(plan, start_train_actor(plan.settings.resources), number)
             self._running[attempt.actor.run.remote(plan, self._data, self._board)] = attempt
+            self._attempt_log.started(plan.name, number, ray_resources(plan.settings.resources), cluster_resources())
             self._display.log(f"{plan.name}: started" + (f" (attempt {number})" if number > 1 else ""))
 
     def _free_resources(self) -> dict[str, float]:
@@ -114,6 +120,7 @@ class MemberTraining:
             self._fail(attempt, error)
         else:
             self._finished.append(attempt.plan.name)
+            self._attempt_log.ended(attempt.plan.name, attempt.number, "finished", outcome.host)
             self._on_finished(attempt.plan, outcome, attempt.number)
             for warning in outcome.warnings:
                 self._display.log(f"{attempt.plan.name}: {warning}")
@@ -126,6 +133,8 @@ class MemberTraining:
         details = plan.work_dir / ERROR_FILE
         write_text(str(error), details)
         reason = reason_of(error)
+        seen = self._latest.get(plan.name)
+        self._attempt_log.ended(plan.name, attempt.number, "failed", seen.host if seen else "", reason)
         if isinstance(error, FINAL_ERRORS) or attempt.number > self._retries:
             self._given_up[plan.name] = reason
             self._display.log(f"{plan.name}: given up: {reason} (details: {details})")
@@ -135,12 +144,12 @@ class MemberTraining:
 
     def _show(self) -> None:
         try:
-            latest: dict[str, Progress] = ray.get(self._board.latest.remote())
+            self._latest = ray.get(self._board.latest.remote())
         except RayError:  # its node is lost: members that start from now on report to another
             self._board = start_progress_board()
             return
         snapshot = Snapshot(
-            running={attempt.plan.name: latest.get(attempt.plan.name) for attempt in self._running.values()},
+            running={attempt.plan.name: self._latest.get(attempt.plan.name) for attempt in self._running.values()},
             waiting=[plan.name for plan in self._waiting],
             finished=list(self._finished),
             failed=list(self._given_up),

@@ -101,7 +101,7 @@ def honest_verdict(study: EnsembleStudy) -> str:
         return f"Held out, the tuned fusion cannot be compared with {best}, which predicted other images."
     (pair,) = pairs
     difference = f"{pair.difference:+.4f} {TITLES[study.metric]}"
-    return f"Held out, it scores {difference} against {best} ({_span(pair, '+')}): {pair.verdict}."
+    return f"Held out, the tuned fusion scores {difference} against {best} ({_span(pair, '+')}): {pair.verdict}."
 
 
 def outlook(study: EnsembleStudy) -> str:

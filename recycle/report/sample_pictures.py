@@ -29,11 +29,11 @@ def write_sample_pictures(dataset: Dataset, predictions: Predictions, count: int
     """
     folder.mkdir(parents=True, exist_ok=True)
     truth = dataset.boxes()
-    for position in _evenly_spread(len(dataset.images), count):
+    for position in evenly_spread(len(dataset.images), count):
         image = dataset.images[position]
         pixels = read_image(dataset.path_of(image), image.width, image.height)
         annotated = truth.image_ids == image.id
-        found = _worth_drawing(predictions, image.id)
+        found = worth_drawing(predictions, image.id)
         texts = [
             f"{dataset.class_names[label]} {score:.2f}"
             for label, score in zip(predictions.labels[found], predictions.scores[found], strict=True)
@@ -47,14 +47,15 @@ def write_sample_pictures(dataset: Dataset, predictions: Predictions, count: int
         cv2.imwrite(str(folder / f"{position:05d}.jpg"), picture)
 
 
-def _worth_drawing(predictions: Predictions, image_id: int) -> npt.NDArray[np.int64]:
+def worth_drawing(predictions: Predictions, image_id: int) -> npt.NDArray[np.int64]:
     """Rows of an image's strong boxes, or of its few best."""
     rows = np.flatnonzero(predictions.image_ids == image_id)
     rows = rows[np.argsort(-predictions.scores[rows], kind="stable")]
     return rows[: max(FEWEST_BOXES, int((predictions.scores[rows] >= LOWEST_SCORE).sum()))]
 
 
-def _evenly_spread(total: int, count: int) -> Sequence[int]:
+def evenly_spread(total: int, count: int) -> Sequence[int]:
+    """At most so many positions, from the first to the last."""
     return sorted({int(position) for position in np.linspace(0, total - 1, min(count, total))})
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from recycle.data.json_files import read_json, write_json
+from recycle.data.json_files import read_json, read_object, write_json
 from recycle.errors import DataError
 
 
@@ -51,3 +51,12 @@ def test_nan_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b"\xef\xbb\xbf{}")
     assert read_json(tmp_path / "a.json") == {}
+
+
+def test_a_document_that_must_be_an_object_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": 1}')
+    assert read_object(path) == {"a": 1}
+    path.write_text("[1]")
+    with pytest.raises(DataError, match=r"a.json: must be a JSON object, but got list"):
+        read_object(path)

@@ -10,8 +10,9 @@ from recycle.errors import RecycleError
 from recycle.orchestration.finished_run import read_ensemble
 from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.paths import RunPaths
+from recycle.recipe import Recipe
 from recycle.recipe_yaml import write_recipe
-from tests.recipes import example_recipe
+from tests.recipes import example_content, example_recipe
 
 CATEGORIES = (Category(4, "Paper"), Category(2, "Glass"))
 
@@ -37,13 +38,19 @@ def finish(paths: RunPaths, member: str, model: str, key: str = "key", checkpoin
     Ledger(paths.ledger).append(entry)
 
 
+def recipe() -> Recipe:
+    """The example, whose first model is trained on all images too."""
+    first, second = example_content()["models"]
+    return example_recipe(models=[{**first, "folds": [0, "all"]}, second])
+
+
 @pytest.fixture
 def paths(tmp_path: Path) -> RunPaths:
     """A finished run of two models, whose members finished in no order, and one of them again."""
     paths = RunPaths(tmp_path / "run")
-    write_recipe(example_recipe(), paths.recipe)
+    write_recipe(recipe(), paths.recipe)
     write_coco(Dataset(tmp_path, CATEGORIES, (), ()), paths.train)
-    for member in ("yolov5-fold1", "cascade-rcnn-all", "cascade-rcnn-fold0", "yolov5-fold0"):
+    for member in ("yolov5-fold1", "cascade-rcnn-all", "cascade-rcnn-fold1", "cascade-rcnn-fold0", "yolov5-fold0"):
         finish(paths, member, member.rpartition("-")[0], checkpoint="first.pth")
     finish(paths, "yolov5-fold1", "yolov5", key="other")
     results: dict[str, Any] = {
@@ -55,11 +62,11 @@ def paths(tmp_path: Path) -> RunPaths:
     return paths
 
 
-def test_members_are_those_that_finished_last_by_model(paths: RunPaths) -> None:
+def test_members_are_those_of_the_recipe_in_its_order_that_finished_last(paths: RunPaths) -> None:
     ensemble = read_ensemble(paths.root)
     assert [(member.name, member.model, member.weights.name) for member in ensemble.members] == [
-        ("cascade-rcnn-all", "cascade-rcnn", "first.pth"),
         ("cascade-rcnn-fold0", "cascade-rcnn", "first.pth"),
+        ("cascade-rcnn-all", "cascade-rcnn", "first.pth"),
         ("yolov5-fold1", "yolov5", "last.pth"),
     ]
     assert ensemble.models == ("cascade-rcnn", "yolov5")
@@ -67,7 +74,7 @@ def test_members_are_those_that_finished_last_by_model(paths: RunPaths) -> None:
 
 def test_recipe_classes_and_fusion_are_the_runs(paths: RunPaths) -> None:
     ensemble = read_ensemble(paths.root)
-    assert ensemble.recipe == example_recipe()
+    assert ensemble.recipe == recipe()
     assert ensemble.categories == CATEGORIES
     assert ensemble.fusion == {"iou_thr": 0.4, "weights": [1, 2]}
     assert all(member.weights.is_file() and member.weights.is_absolute() for member in ensemble.members)

@@ -81,7 +81,7 @@ def test_latest_holds_the_last_entry_of_each_member(path: Path) -> None:
     ledger = Ledger(path)
     again = dataclasses.replace(entry(1, path.parent), key="newer")
     ledger.append(again)
-    assert ledger.latest() == [entry(0, path.parent), again, entry(2, path.parent)]
+    assert list(ledger.latest().values()) == [entry(0, path.parent), again, entry(2, path.parent)]
 
 
 def test_a_torn_last_line_is_dropped_and_the_next_one_is_whole(path: Path) -> None:

@@ -17,6 +17,7 @@ from recycle.data.synthetic import write_synthetic
 from recycle.orchestration.plan import image_cache_name
 from recycle.paths import RunPaths, image_caches_folder
 from recycle.predictions.parquet import read_parquet
+from recycle.report.attempts import read_attempts
 from tests.orchestration.job import kill, read_json, run_job, train_tiny, training_processes, wait_for
 
 pytestmark = pytest.mark.training
@@ -107,6 +108,15 @@ def test_decoded_images_are_removed(quiet_run: RunPaths) -> None:
 def test_pictures_are_drawn_of_both_parts(quiet_run: RunPaths) -> None:
     assert len(list((quiet_run.pictures / "oof").glob("*.jpg"))) == 8
     assert list((quiet_run.pictures / "test").glob("*.jpg"))
+
+
+def test_the_report_is_written_at_the_end_and_tells_when_and_where_everything_ran(quiet_run: RunPaths) -> None:
+    text = quiet_run.report.read_text()
+    assert 'id="plot-timeline"' in text
+    assert "4 of 4 members are finished, none was given up." in text
+    attempts = read_attempts(quiet_run.attempts, 0.0)
+    assert sorted(one.member for one in attempts) == MEMBERS
+    assert all(one.outcome == "finished" and one.host and one.seconds > 0 for one in attempts)
 
 
 def test_resuming_a_finished_run_trains_nothing_and_gives_the_same_results(quiet_run: RunPaths) -> None:

@@ -36,6 +36,7 @@ def test_search_goes_on_and_replaces_what_the_run_had_found(run: RunPaths) -> No
     before = read_json(run.fusion_study)
     shutil.rmtree(run.pictures / "fusion")
     run.submission.unlink()
+    finished_the_other_way_round(run)
     status, output, errors = search(run, "--trials", "9")
     assert status == 0, output + errors
     assert "9 trials, 3 of them known before" in output
@@ -49,12 +50,17 @@ def test_search_goes_on_and_replaces_what_the_run_had_found(run: RunPaths) -> No
     assert max(trial["score"] for trial in after["trials"]) >= max(trial["score"] for trial in before["trials"])
 
 
+def finished_the_other_way_round(run: RunPaths) -> None:
+    lines = run.ledger.read_text().splitlines(keepends=True)
+    run.ledger.write_text("".join(reversed(lines)))
+
+
 def test_scores_of_the_journal_are_those_of_the_settings(run: RunPaths) -> None:
     """Every score that steered the search is found again from the files of the run alone."""
     prepared = read_prepared(run.sample, run)
     members = [
         MemberPredictions(e.member, e.model, read_parquet(run.root / e.oof), read_parquet(run.root / e.test))
-        for e in Ledger(run.ledger).latest()
+        for e in Ledger(run.ledger).latest().values()
         if e.oof
     ]
     objective = FusionObjective(pool_out_of_fold(members), prepared.train, prepared.folds)

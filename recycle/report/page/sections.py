@@ -1,0 +1,30 @@
+"""The whole page of a run, section by section."""
+
+from datetime import UTC, datetime
+
+from recycle.report.page.comparison import comparison
+from recycle.report.page.contents import ReportContents
+from recycle.report.page.data import data
+from recycle.report.page.ensemble import ensemble
+from recycle.report.page.errors import errors
+from recycle.report.page.files import files
+from recycle.report.page.leaderboard import leaderboard
+from recycle.report.page.pictures import pictures
+from recycle.report.page.render import Page
+from recycle.report.page.summary import summary
+from recycle.report.page.training import training
+
+SECTIONS = (summary, data, training, errors, ensemble, leaderboard, comparison, pictures, files)
+
+
+def page_of(contents: ReportContents) -> Page:
+    """Puts the page of a run together."""
+    state = "a finished run" if contents.results else "a run that has not finished"
+    written = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return Page(
+        kind="Run report",
+        title=contents.name,
+        subtitle=f"Report of {state}, written {written}.",
+        sections=[section(contents) for section in SECTIONS],
+        footer="Written by recycle. Nothing on this page was loaded from a network, and nothing is sent to one.",
+    )
