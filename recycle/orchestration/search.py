@@ -127,7 +127,7 @@ def search(
     """
     if trials < 1:
         raise RecipeError(f"trials must be at least 1, but got trials={trials}.")
-    with _quiet():
+    with _tune_settings():
         study = _open_study(what.name, journal)
         known = len(_scored(study))
         tell(f"Searching settings: {trials} trials, {known} of them known before; journal: {journal}")
@@ -219,9 +219,11 @@ def _cpus_a_trial() -> int:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps Tune from writing logs of every trial, which nobody reads and which take longer than the trials."""
+def _tune_settings() -> Iterator[None]:
+    """Has Tune start workers together, and write no logs of every trial, which nobody reads and which take long."""
     settings = {
+        # All workers start at once: one that starts later would lose its trial to one that is free before it is up.
+        "TUNE_MAX_PENDING_TRIALS_PG": str(SIDE_BY_SIDE),
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
         "RAY_AIR_NEW_OUTPUT": "0",
