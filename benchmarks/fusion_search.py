@@ -52,6 +52,7 @@ def time_search(table: Table, objective: FusionObjective, trials: int) -> None:
         times.mkdir()
         start = [parameters_of(settings, models) for settings in (DEFAULTS, HAND_TUNED)]
         what = Search("timed", TimedScore(SettingsScore(objective), times), partial(space, models=models), start, 0)
+        objective.calibrate()  # as a run does, before its search
         begin = time.perf_counter()
         search(what, Path(folder, "journal"), trials=trials, time_budget_s=None, tell=print)
         whole = time.perf_counter() - begin

@@ -1,7 +1,7 @@
 """What a search over the settings of an ensemble climbs."""
 
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -31,31 +31,40 @@ class Objective(Protocol):
 class FusionObjective:
     """The out-of-fold score of an ensemble as a function of its settings; boxes and truth are made ready once.
 
-    It pickles as its arguments, so that processes share the columns of the predictions where they can (as Ray's object
-    store lets them) and each makes its own boxes ready.
+    It pickles as its arguments and the scores that are calibrated already, so that processes share columns where they
+    can (as Ray's object store lets them) and each makes its own boxes ready.
 
     Args:
         predictions: Out-of-fold predictions of all models that may be fused; images count that any model covers.
         truth: The data set, which may hold further images.
         folds: The fold of each of its images: no image's scores are calibrated by what its own fold tells.
         metric: The score.
+        calibrated: Scores of the predictions by kind of calibration, where they are known.
 
     Raises:
         DataError: If predictions and truth do not fit, see `group` and `MapScorer`.
     """
 
-    def __init__(self, predictions: Predictions, truth: Dataset, folds: Folds, metric: Metric = "map50") -> None:
+    def __init__(
+        self,
+        predictions: Predictions,
+        truth: Dataset,
+        folds: Folds,
+        metric: Metric = "map50",
+        calibrated: Mapping[Calibration, npt.NDArray[np.float32]] | None = None,
+    ) -> None:
         self.predictions = predictions
         self.truth = truth
         self.folds = folds
         self.metric: Metric = metric
         self._scorer = MapScorer(truth, predictions.covered, metric)
         sizes = {image.id: (image.width, image.height) for image in truth.images}
+        self._scores: dict[Calibration, npt.NDArray[np.float32]] = {"none": predictions.scores, **(calibrated or {})}
         self._grouped: dict[Calibration, Grouped] = {"none": group(predictions, sizes)}
 
-    def __reduce__(self) -> tuple[type["FusionObjective"], tuple[Predictions, Dataset, Folds, Metric]]:
-        """Pickles the arguments alone."""
-        return FusionObjective, (self.predictions, self.truth, self.folds, self.metric)
+    def __reduce__(self) -> tuple[type["FusionObjective"], tuple[Any, ...]]:
+        """Pickles the arguments, and what took long to find out."""
+        return FusionObjective, (self.predictions, self.truth, self.folds, self.metric, self._scores)
 
     def __call__(self, settings: EnsembleSettings) -> float:
         """Returns the score from 0 to 1.
@@ -87,8 +96,15 @@ class FusionObjective:
         """Returns the objective on some images, which learns nothing from the others."""
         return FusionObjective(self.predictions.of_images(image_ids), self.truth, self.folds, self.metric)
 
+    def calibrate(self) -> None:
+        """Calibrates the scores in every way, so that no process that gets the objective has to."""
+        for calibration in get_args(Calibration):
+            self._calibrated(calibration)
+
     def _calibrated(self, calibration: Calibration) -> Grouped:
+        if calibration not in self._scores:
+            oof = calibrated_out_of_fold(self.predictions, self.truth, self.folds, calibration)
+            self._scores[calibration] = oof.scores
         if calibration not in self._grouped:
-            scores = calibrated_out_of_fold(self.predictions, self.truth, self.folds, calibration).scores
-            self._grouped[calibration] = self._grouped["none"].with_scores(scores)
+            self._grouped[calibration] = self._grouped["none"].with_scores(self._scores[calibration])
         return self._grouped[calibration]

@@ -77,6 +77,7 @@ def find_ensemble(task: EnsembleTask, tell: Tell) -> tuple[EnsembleSettings, Ens
     Returns:
         The best settings, and what is known of them.
     """
+    task.objective.calibrate()
     shared = ray.put(task.objective)
     models = task.objective.models
     tell(f"Selecting among {len(models)} models, one by one")

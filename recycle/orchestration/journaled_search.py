@@ -5,9 +5,10 @@ from typing import Any
 import optuna
 from ray.tune.search.optuna import OptunaSearch
 
-BEHIND = 8
+BEHIND = 12
 """Results that a suggestion does without, on any machine: those of the settings right before it. So equal seeds give
-equal results whichever ends first, and the next suggestion is ready before a process asks for it."""
+equal results whichever ends first, and the next suggestion is ready before a process asks for it. Tune gives up a
+process that finds nothing to do, so these must be more than the others try while one is busy with a slow one."""
 
 
 class JournaledSearch(OptunaSearch):

@@ -49,6 +49,16 @@ def test_it_pickles(metric: Metric) -> None:
     assert again(settings) == objective(settings) == evaluate(truth, objective.fused(settings)).to_json()[metric]
 
 
+def test_what_is_calibrated_once_is_calibrated_for_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = random_objective()
+    scores = [objective(replace(DEFAULTS, calibration=kind)) for kind in get_args(Calibration)]
+    objective = random_objective()
+    objective.calibrate()
+    again = pickle.loads(pickle.dumps(objective))
+    monkeypatch.setattr("recycle.fusion.objective.calibrated_out_of_fold", None)
+    assert [again(replace(DEFAULTS, calibration=kind)) for kind in get_args(Calibration)] == scores
+
+
 def test_a_part_of_the_images_learns_nothing_from_the_others() -> None:
     predictions, truth = random_models()
     folds, part = alternating_folds(truth, 3), np.arange(15)
