@@ -26,7 +26,7 @@ from recycle.orchestration.search import Parameters, Search, SearchTrial, search
 from recycle.orchestration.sharded_objective import ShardedObjective
 from recycle.predictions.values import Predictions, concatenate
 from recycle.recipe import Fusion
-from recycle.report.ensemble import DEFAULT_FUSION, TUNED_FUSION, EnsembleStudy, Worth
+from recycle.report.ensemble import DEFAULT_FUSION, TUNED_FUSION, EnsembleStudy, Worth, standing_fusion
 from search_spaces.fusion import space
 
 SEARCH_PART = 0.5
@@ -75,7 +75,7 @@ def find_ensemble(task: EnsembleTask, tell: Tell) -> tuple[EnsembleSettings, Ens
         tell: Takes lines about what is going on.
 
     Returns:
-        The best settings, and what is known of them.
+        The best settings, which are the defaults where tuning does harm, and what is known of them.
     """
     task.objective.calibrate()
     shared = ray.put(task.objective)
@@ -84,9 +84,11 @@ def find_ensemble(task: EnsembleTask, tell: Tell) -> tuple[EnsembleSettings, Ens
     selection = _select(task, shared)
     trials = _search(task, selection, tell)
     best = max(trials, key=lambda trial: trial.score)  # the first of equals
-    settings = settings_of(best.parameters, models)
+    tuned = settings_of(best.parameters, models)
     tell("Finding out what the ensemble is worth, and what each model does for it")
-    return settings, _study(task, shared, selection, trials, settings)
+    held_out = _held_out(task, shared, len(trials))
+    settings = tuned if standing_fusion(held_out) == TUNED_FUSION else DEFAULTS
+    return settings, _study(task, shared, selection, trials, held_out, tuned, settings)
 
 
 def _select(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]") -> Selection:
@@ -111,33 +113,40 @@ def _search(task: EnsembleTask, selection: Selection, tell: Tell) -> tuple[Searc
     return search(what, task.journal, trials=task.fusion.trials, time_budget_s=time_budget_s, tell=tell)
 
 
+def _held_out(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]", trials: int) -> Worth:
+    folds = folds_to_estimate(task.objective)
+    cpus = max(1, largest_node_cpus() // len(folds))
+    estimates = [
+        _start(estimate_fold, shared, _space(task), fold, trials, task.seed, _seconds_a_fold(task), cpus=cpus)
+        for fold in folds
+    ]
+    worth: Worth = ray.get(_start(_rate_held_out, shared, ray.get(estimates), task.group_of, task.seed, cpus=cpus))
+    return worth
+
+
 def _study(
     task: EnsembleTask,
     shared: "ray.ObjectRef[FusionObjective]",
     selection: Selection,
     trials: tuple[SearchTrial, ...],
+    held_out: Worth,
+    tuned: EnsembleSettings,
     settings: EnsembleSettings,
 ) -> EnsembleStudy:
-    folds = folds_to_estimate(task.objective)
-    cpus = max(1, largest_node_cpus() // (len(folds) + 4))
-    estimates = [
-        _start(estimate_fold, shared, _space(task), fold, len(trials), task.seed, _seconds_a_fold(task), cpus=cpus)
-        for fold in folds
-    ]
+    cpus = max(1, largest_node_cpus() // 5)
     parts = {
         "leave_one_out": _start(leave_one_out, shared, settings, cpus=cpus),
         "growth": _start(grow, shared, settings, task.seed, cpus=cpus),
         "responses": _start(respond, shared, settings, cpus=cpus),
         "agreement": _start(_agreement, shared, cpus=cpus),
-        "pooled": _start(_rate_pooled, shared, settings, task.group_of, task.seed, cpus=cpus),
+        "pooled": _start(_rate_pooled, shared, tuned, task.group_of, task.seed, cpus=cpus),
     }
-    held_out = _start(_rate_held_out, shared, ray.get(estimates), task.group_of, task.seed, cpus=cpus)
     return EnsembleStudy(
         metric=task.fusion.metric,
         parameters=parameters_of(settings, task.objective.models),
         trials=[{**trial.parameters, "score": trial.score} for trial in trials],
         selection=selection,
-        held_out=ray.get(held_out),
+        held_out=held_out,
         **{name: ray.get(part) for name, part in parts.items()},
     )
 

@@ -41,7 +41,7 @@ class EnsembleStudy:
 
     Attributes:
         metric: What every score is.
-        parameters: The settings found, as the search names them.
+        parameters: The settings that stand, as the search names them.
         trials: Every setting that was tried, in order: its parameters, and "score".
         selection: The greedy forward selection.
         pooled: Models and fusions on all images; the tuned fusion flatters itself, as these images tuned it.
@@ -64,6 +64,11 @@ class EnsembleStudy:
     growth: Growth
     responses: Mapping[str, Response]
 
+    @property
+    def fusion(self) -> str:
+        """The fusion that stands, see `standing_fusion`."""
+        return standing_fusion(self.held_out)
+
     def to_json(self) -> dict[str, Any]:
         """The document `fusion.json`."""
         return {
@@ -85,6 +90,12 @@ class EnsembleStudy:
         }
 
 
+def standing_fusion(held_out: Worth) -> str:
+    """Names the tuned fusion, or the default one where tuning is worse than it by more than chance."""
+    compared = {(pair.name, pair.other): pair.verdict for pair in held_out.comparisons}
+    return DEFAULT_FUSION if compared.get((TUNED_FUSION, DEFAULT_FUSION)) == "worse" else TUNED_FUSION
+
+
 def study_tables(study: EnsembleStudy) -> Iterator[Table]:
     """What a user wants to know at the end of a search: what it is worth, which models matter, how alike they are."""
     yield _ratings_table(study)
@@ -93,15 +104,27 @@ def study_tables(study: EnsembleStudy) -> Iterator[Table]:
 
 
 def honest_verdict(study: EnsembleStudy) -> str:
-    """One sentence on what the search is worth on images that it did not see, against the best model there."""
+    """Says what the ensemble is worth on images that its settings did not see, against the best model there."""
     models = [name for name in study.held_out.ratings if name not in (DEFAULT_FUSION, TUNED_FUSION)]
     best = max(models, key=lambda name: study.held_out.ratings[name].score)
-    pairs = [pair for pair in study.held_out.comparisons if (pair.name, pair.other) == (TUNED_FUSION, best)]
-    if not pairs:
-        return f"Held out, the tuned fusion cannot be compared with {best}, which predicted other images."
-    (pair,) = pairs
-    difference = f"{pair.difference:+.4f} {TITLES[study.metric]}"
-    return f"Held out, the tuned fusion scores {difference} against {best} ({_span(pair, '+')}): {pair.verdict}."
+    against_best = _comparison(study, study.fusion, best)
+    if against_best is None:
+        return f"Held out, the {study.fusion} cannot be compared with {best}, which predicted other images."
+    difference = f"{against_best.difference:+.4f} {TITLES[study.metric]}"
+    verdict = f"the {study.fusion} scores {difference} against {best} ({_span(against_best, '+')})"
+    return f"{_why_untuned(study)}Held out, {verdict}: {against_best.verdict}."
+
+
+def _why_untuned(study: EnsembleStudy) -> str:
+    tuning = _comparison(study, TUNED_FUSION, DEFAULT_FUSION)
+    if study.fusion == TUNED_FUSION or tuning is None:
+        return ""
+    return f"Tuning would do harm ({tuning.difference:+.4f}, {_span(tuning, '+')}), so the {DEFAULT_FUSION} stands. "
+
+
+def _comparison(study: EnsembleStudy, name: str, other: str) -> Comparison | None:
+    pairs = [pair for pair in study.held_out.comparisons if (pair.name, pair.other) == (name, other)]
+    return pairs[0] if pairs else None
 
 
 def outlook(study: EnsembleStudy) -> str:

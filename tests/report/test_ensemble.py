@@ -77,6 +77,31 @@ def test_better_is_said_only_where_the_interval_says_so(held_out: Worth, expecte
     assert honest_verdict(study_of(held_out)).endswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (
+            -0.03,
+            -0.01,
+            "Tuning would do harm (-0.0200, -0.0300 to -0.0100), so the default fusion stands. Held out, the default "
+            "fusion scores +0.0100 mAP50 against [red]a (-0.0500 to +0.0700): not told apart.",
+        ),
+        (
+            -0.05,
+            0.01,
+            "Held out, the tuned fusion scores -0.0100 mAP50 against [red]a (-0.0400 to +0.0200): not told apart.",
+        ),
+    ],
+)
+def test_the_default_stands_where_tuning_is_told_to_harm(low: float, high: float, expected: str) -> None:
+    comparisons = [
+        Comparison("tuned fusion", "default fusion", -0.02, Interval(low, high)),
+        Comparison("default fusion", ODD, 0.01, Interval(-0.05, 0.07)),
+        Comparison("tuned fusion", ODD, -0.01, Interval(-0.04, 0.02)),
+    ]
+    assert honest_verdict(study_of(replace(worth(-0.01, 0, 0), comparisons=comparisons))) == expected
+
+
 def test_a_best_model_of_other_images_cannot_be_compared_with() -> None:
     alone = replace(worth(0.1, 0, 0.2), comparisons=[])
     assert "cannot be compared with [red]a, which predicted other images" in honest_verdict(study_of(alone))

@@ -44,8 +44,9 @@ def _facts(contents: ReportContents) -> Iterator[Fact]:
     study, test = contents.study, contents.facts.parts[-1]
     if study is not None:
         title = TITLES[study.metric]
-        yield Fact(f"{title}, tuned fusion", *_scored(study.pooled.ratings[TUNED_FUSION], "out of fold"))
-        yield Fact(f"{title}, held out", *_scored(study.held_out.ratings[TUNED_FUSION], "tuned on other folds"))
+        held_out = "tuned on other folds" if study.fusion == TUNED_FUSION else "mean of folds"
+        yield Fact(f"{title}, {study.fusion}", *_scored(study.pooled.ratings[study.fusion], "out of fold"))
+        yield Fact(f"{title}, held out", *_scored(study.held_out.ratings[study.fusion], held_out))
         yield Fact(f"{title}, best single model", *_best_single(study))
     elif contents.main is not None:
         yield Fact("Best mAP50 so far", f"{contents.main.errors.map50:.4f}", contents.main_name)
@@ -77,13 +78,13 @@ def _best_model(study: EnsembleStudy) -> str:
 def _ratings_figure(study: EnsembleStudy) -> Figure:
     names = sorted(study.pooled.ratings, key=lambda name: -study.pooled.ratings[name].score)
     best, title = _best_model(study), TITLES[study.metric]
-    tuned, single = study.pooled.ratings[TUNED_FUSION].score, study.pooled.ratings[best].score
+    fused, single = study.pooled.ratings[study.fusion].score, study.pooled.ratings[best].score
     groups = {"all images": study.pooled.ratings, "held out": study.held_out.ratings}
     return Figure(
         name="scores",
         title=f"{title} out of fold, with 95 % intervals",
         saying=(
-            f"On all images the tuned fusion scores {tuned:.4f} and the best single model, {best}, {single:.4f}; "
+            f"On all images the {study.fusion} scores {fused:.4f} and the best single model, {best}, {single:.4f}; "
             "held out means that each fold was fused with settings found on the others."
         ),
         spec=charts.intervals(
@@ -125,7 +126,7 @@ def _score_rows(
     ratings = {member.name: member.rating for member in contents.members}
     if contents.study is not None:
         pooled = contents.study.pooled.ratings
-        ratings |= {**pooled, ENSEMBLE: pooled[TUNED_FUSION]}
+        ratings |= {**pooled, ENSEMBLE: pooled[contents.study.fusion]}
     groups = {"fused": {ENSEMBLE: results["ensemble"]}, "model": results["models"], "member": results["members"]}
     for kind, group in groups.items():
         for name, parts in group.items():
