@@ -171,9 +171,10 @@ class RunPaths:
         """The members of one trial of a search, as those of a run."""
         return RunPaths(self.root / "search" / "trials" / f"{number:04d}")
 
-    def finals(self, seed: int) -> "RunPaths":
-        """The members that a search trains at full size with one seed, as those of a run."""
-        return RunPaths(self.root / "search" / "finals" / f"seed{seed}")
+    @property
+    def finals(self) -> "RunPaths":
+        """The members that a search trains at full size, as those of a run."""
+        return RunPaths(self.root / "search" / "finals")
 
     @property
     def leaderboard(self) -> Path:

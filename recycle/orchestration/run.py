@@ -45,7 +45,7 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
     """
     paths = RunPaths(root)
     with open_run(recipe, paths, resume=resume):
-        prepared = _prepare(recipe, data, paths, console)
+        prepared = prepare_run(recipe, data, paths, console)
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
         ledger = Ledger(paths.ledger)
         with connected():
@@ -54,7 +54,18 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
             return finish_run(TrainedRun(recipe, prepared, finished, failed, paths), console)
 
 
-def _prepare(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:
+def prepare_run(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:
+    """Checks and divides the data that a run, or a search, is begun or continued with.
+
+    Args:
+        recipe: The recipe.
+        data: As for `run`.
+        paths: The run folder.
+        console: Where it is told about.
+
+    Raises:
+        RecycleError: With what the user has to mend.
+    """
     console.print(f"Checking the data; the run is in {paths.root}")
     data = data or recorded_data(paths)
     folder = data or draw_sample(recipe.data, recipe.seed, paths)

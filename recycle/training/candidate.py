@@ -8,7 +8,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from recycle.data.coco import Dataset
-from recycle.evaluation.detection import evaluate
+from recycle.evaluation.detection import own_score
 from recycle.predictions.parquet import read_parquet
 from recycle.predictions.values import Predictions
 from recycle.training.member import MemberPlan, TrainingData
@@ -23,7 +23,7 @@ Value = Callable[[Predictions], float]
 
 
 def train_candidate(
-    plans: Sequence[MemberPlan], data: Mapping[int, TrainingData], metric: str, value: Value, report: ReportScore
+    plans: Sequence[MemberPlan], data: Mapping[int, TrainingData], metric: str, value: Value | None, report: ReportScore
 ) -> tuple[float, float]:
     """Trains a candidate for one fold after the other.
 
@@ -31,7 +31,7 @@ def train_candidate(
         plans: The candidate's members, one a fold.
         data: What the member of a fold is trained on, by fold.
         metric: `map50` or `map`.
-        value: What the predictions of a fold are worth.
+        value: What the predictions of a fold are worth; their score if None.
         report: Told each validation of the first fold, and then the mean over the folds after each but the last; it may
             not return, which ends the training.
 
@@ -50,27 +50,11 @@ def train_candidate(
         watching = [] if values else [_ScoreHook(plan.settings.in_phases(), metric, report)]
         run_member(plan, data[plan.fold], _ignore, watching)
         predictions = read_parquet(plan.oof)
-        values.append(value(predictions))
-        scores.append(_own_score(data[plan.fold].train, predictions, metric))
+        scores.append(own_score(data[plan.fold].train, predictions, metric))
+        values.append(value(predictions) if value else scores[-1])
         if len(values) < len(plans):
             report(len(values) * epochs, fmean(scores))
     return fmean(scores), fmean(values)
-
-
-def _own_score(truth: Dataset, predictions: Predictions, metric: str) -> float:
-    score: float | None = getattr(evaluate(truth, predictions), metric)
-    return score or 0.0
-
-
-class OwnScore:
-    """What predictions of a fold score by themselves."""
-
-    def __init__(self, truth: Dataset, metric: str) -> None:
-        self._truth, self._metric = truth, metric
-
-    def __call__(self, predictions: Predictions) -> float:
-        """Returns the score from 0 to 1."""
-        return _own_score(self._truth, predictions, self._metric)
 
 
 class _ScoreHook(Hook):

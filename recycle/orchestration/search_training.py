@@ -1,0 +1,254 @@
+"""The search of a model's training settings, from a recipe to a better one: behind `jobs/search_training.py`."""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from recycle.data.json_files import write_json
+from recycle.data.prepare import PreparedData
+from recycle.errors import RecipeError, TrainingError
+from recycle.evaluation.seeds import SeedsComparison
+from recycle.orchestration.candidate_space import CandidateSpace, candidate_space
+from recycle.orchestration.candidates import CandidateTrial, read_joining, small_training_data, training_data
+from recycle.orchestration.cluster import connected, node_resources, require_resources
+from recycle.orchestration.copy_paste import paste_into_folds
+from recycle.orchestration.early_stopping import StoppingRules
+from recycle.orchestration.expectation import expected_seconds_an_image
+from recycle.orchestration.finals import Finals, FinalsPlan, name_of, plan_finals, seconds_of
+from recycle.orchestration.image_caches import image_caches_removed
+from recycle.orchestration.open_run import open_run
+from recycle.orchestration.plan import digest, image_cache_name
+from recycle.orchestration.run import prepare_run
+from recycle.orchestration.trial_budget import TrialBudget
+from recycle.orchestration.trial_loggers import trial_loggers
+from recycle.orchestration.trial_records import importances, records_of
+from recycle.orchestration.trials import TrialSearch, run_trials, trials_side_by_side
+from recycle.paths import RunPaths
+from recycle.recipe import Fold, Model, Recipe
+from recycle.recipe.changes import model_named, shrunk, with_changes
+from recycle.recipe_yaml import write_recipe
+from recycle.report.page.render import write_page
+from recycle.report.page.training_search import page_of
+from recycle.report.training_search import DEFAULT, Finalist, TrainingStudy, TrialRecord, verdict
+
+FINALS_PART = 0.5
+"""Of the time there is, the most that is kept for training the best at full size."""
+
+SLACK = 1.15
+"""Trainings take that much longer than planned now and then."""
+
+
+@dataclass(frozen=True)
+class _Searched:
+    """What every step of a search needs.
+
+    Attributes:
+        recipe: The recipe.
+        model: The searched model.
+        prepared: The data.
+        candidates: Makes and trains candidates.
+        pasted: Folder of each fold's training part with pasted objects, where there is one.
+        ends_at: When all must be over, on the monotonic clock.
+        console: Where progress is shown.
+    """
+
+    recipe: Recipe
+    model: Model
+    prepared: PreparedData
+    candidates: CandidateTrial
+    pasted: Mapping[Fold, Path]
+    ends_at: float
+    console: Console
+
+    @property
+    def side_by_side(self) -> int:
+        return trials_side_by_side(self.model.resources, node_resources())
+
+
+def search_training(
+    recipe: Recipe,
+    data: Path | None,
+    root: Path,
+    model: str,
+    *,
+    resume: bool,
+    seconds: float = math.inf,
+    console: Console,
+) -> TrainingStudy:
+    """Searches, trains the best at full size, and writes the winner as a recipe.
+
+    Args:
+        recipe: What to do, `search` in particular.
+        data: Folder with `annotations.json` and images; None stands for those that the search was begun with, or the
+            synthetic sample.
+        root: Folder of the search.
+        model: Name of the model.
+        resume: Whether to continue the search that the folder holds.
+        seconds: When all must be over, from now.
+        console: Where progress and results are shown.
+
+    Returns:
+        What was tried and found, which is also in `training-search.json`.
+
+    Raises:
+        RecycleError: With what the user has to mend; what was finished stays in the folder.
+    """
+    ends_at = time.monotonic() + seconds
+    searched = model_named(recipe, model)
+    _require_one_process(searched)
+    space = candidate_space(recipe.search.space, recipe, searched)
+    loggers = trial_loggers(recipe)
+    paths = RunPaths(root)
+    with open_run(recipe, paths, resume=resume):
+        prepared = prepare_run(recipe, data, paths, console)
+        with connected(), image_caches_removed(image_cache_name(paths)):
+            require_resources([searched], node_resources())
+            pasted = paste_into_folds(recipe, prepared, recipe.search.folds, paths, console.print)
+            candidates = _candidates(recipe, searched, prepared, pasted, paths)
+            work = _Searched(recipe, searched, prepared, candidates, pasted, ends_at, console)
+            study = _search(work, space, loggers)
+            _write(study, recipe, paths)
+    _show(study, paths, console)
+    return study
+
+
+def _require_one_process(model: Model) -> None:
+    if model.resources.processes > 1:
+        raise RecipeError(
+            f"a search trains each candidate in one process, so resources.num_gpus of model {model.name!r} must be at "
+            f"most 1, but got num_gpus={model.resources.num_gpus:g}"
+        )
+
+
+def _candidates(
+    recipe: Recipe, model: Model, prepared: PreparedData, pasted: Mapping[Fold, Path], paths: RunPaths
+) -> CandidateTrial:
+    fraction = recipe.search.small.data_fraction
+    return CandidateTrial(
+        recipe=recipe,
+        model=model.name,
+        data=small_training_data(prepared, pasted, recipe.search.folds, fraction, recipe.seed),
+        digest=digest([prepared.digest, fraction]),
+        paths=paths,
+        joining=read_joining(recipe, prepared),
+    )
+
+
+def _search(work: _Searched, space: CandidateSpace, loggers: Sequence[Any]) -> TrainingStudy:
+    recipe, paths = work.recipe, work.candidates.paths
+    rules = StoppingRules.of(recipe.search, shrunk(work.model, recipe.search.small).epochs)
+    what = TrialSearch(
+        name=_study_name(work),
+        train=work.candidates,
+        space=space.suggest,
+        start=space.start,
+        rules=rules,
+        resources=work.model.resources,
+        seed=recipe.seed,
+    )
+    budget = TrialBudget(rules.steps, work.ends_at, lambda seconds_a_trial: _reserve(work, seconds_a_trial))
+    work.console.print(f"Searching {recipe.search.space} for {work.model.name}")
+    study = run_trials(
+        what,
+        paths.training_journal,
+        paths.search_logs,
+        trials=recipe.search.trials,
+        budget=budget,
+        tell=work.console.print,
+        callbacks=loggers,
+    )
+    trials = records_of(study)
+    return _finals(work, trials, importances(study, recipe.seed), budget.seconds_a_trial)
+
+
+def _finals(
+    work: _Searched, trials: Sequence[TrialRecord], shares: Mapping[str, float], seconds_a_trial: float | None
+) -> TrainingStudy:
+    """Ranks the best trials at full size and compares the winner with the default, as far as there is time."""
+    recipe = work.recipe
+    wanted = FinalsPlan(recipe.search.finalists, recipe.search.seeds)
+    planned = _planned(work, wanted, seconds_a_trial)
+    remarks = [] if planned == wanted else [_left_out(wanted, planned)]
+    best = sorted((one for one in trials if one.value is not None), key=lambda one: one.value or 0.0, reverse=True)
+    rivals = [one for one in best if one.changes][: planned.finalists]
+    finals = Finals(
+        work.candidates, training_data(work.prepared, work.pasted), work.console
+    )
+    finalists: list[Finalist] = []
+    compared: SeedsComparison | None = None
+    winner = (name_of(best[0]) if best[0].changes else DEFAULT) if best else DEFAULT
+    if rivals:
+        finalists = finals.rank(rivals, next((one for one in best if not one.changes), None))
+        winner = finalists[0].name
+    if finalists and winner != DEFAULT and planned.seeds > 1:
+        try:
+            compared = finals.compare(winner, planned.seeds)
+        except TrainingError as error:
+            remarks.append(f"The winner was not compared with the default: {error}")
+    value = f"gain of the ensemble in {recipe.search.metric}" if recipe.search.ensemble else recipe.search.metric
+    return TrainingStudy(work.model.name, value, trials, shares, finalists, winner, compared, remarks)
+
+
+def _planned(work: _Searched, wanted: FinalsPlan, seconds_a_trial: float | None) -> FinalsPlan:
+    if work.ends_at == math.inf:
+        return wanted
+    if seconds_a_trial is None:
+        return FinalsPlan(0, 0)
+    left = work.ends_at - time.monotonic()
+    return plan_finals(wanted, left, _seconds_at_full_size(work, seconds_a_trial), work.side_by_side)
+
+
+def _reserve(work: _Searched, seconds_a_trial: float | None) -> float:
+    """What finals will take, but no more than their part of the time that is left."""
+    if work.ends_at == math.inf:
+        return 0.0
+    most = (work.ends_at - time.monotonic()) * FINALS_PART
+    if seconds_a_trial is None:
+        return most
+    wanted = FinalsPlan(work.recipe.search.finalists, work.recipe.search.seeds)
+    return min(most, seconds_of(wanted, _seconds_at_full_size(work, seconds_a_trial), work.side_by_side))
+
+
+def _seconds_at_full_size(work: _Searched, seconds_a_trial: float) -> float:
+    """From what trials took and how much more a full training has to compute."""
+    small = work.recipe.search.small
+    ratio = _cost(work.model) / (_cost(shrunk(work.model, small)) * small.data_fraction)
+    return SLACK * seconds_a_trial * ratio
+
+
+def _cost(model: Model) -> float:
+    return sum(expected_seconds_an_image(phase) * phase.epochs for phase in model.in_phases())
+
+
+def _left_out(wanted: FinalsPlan, planned: FinalsPlan) -> str:
+    return (
+        f"There was time for {planned.finalists} of {wanted.finalists} finalists at full size and "
+        f"{planned.seeds} of {wanted.seeds} seeds."
+    )
+
+
+def _study_name(work: _Searched) -> str:
+    """Names a search by all that its values depend on, so that no other continues it."""
+    search, candidates = work.recipe.search, work.candidates
+    model = work.model.model_dump(mode="json", exclude={"resources"})
+    settings = search.model_dump(mode="json", include={"space", "metric", "folds", "ensemble", "small"})
+    return f"training-{work.model.name}-{digest([model, settings, candidates.digest, work.recipe.seed])[:12]}"
+
+
+def _write(study: TrainingStudy, recipe: Recipe, paths: RunPaths) -> None:
+    changes = next((one.changes for one in study.trials if name_of(one) == study.winner), {})
+    write_recipe(with_changes(recipe, study.model, changes), paths.winner)
+    write_json(study.to_json(), paths.training_study, indent=1)
+    write_page(page_of(study, paths.root.name), paths.training_report)
+
+
+def _show(study: TrainingStudy, paths: RunPaths, console: Console) -> None:
+    for remark in study.remarks:
+        console.print(remark)
+    console.print(verdict(study))
+    console.print(f"Winner: {paths.winner}, report: {paths.training_report}")
