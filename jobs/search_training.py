@@ -8,14 +8,13 @@ folder is a recipe that `jobs/train_all.py` takes as it is.
 """
 
 import argparse
-import math
 import shlex
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
-from recycle.orchestration.deadline import duration, seconds_until
+from recycle.orchestration.deadline import add_end_options
 from recycle.orchestration.job import ExitStatus, run_job
 from recycle.orchestration.search_training import search_training
 from recycle.recipe_yaml import load_recipe
@@ -33,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.run_dir,
             options.model,
             resume=options.resume,
-            seconds=options.time_budget or options.deadline or math.inf,
+            seconds=options.seconds,
             console=console,
         )
         return ExitStatus.SUCCESS
@@ -56,9 +55,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--run-dir", type=Path, required=True, metavar="RUN", help="where everything goes")
     parser.add_argument("--trials", type=int, metavar="N", help="settings to try in all, those known before counted")
     parser.add_argument("--space", metavar="MODULE:FUNCTION", help="what is tried (default: as the recipe says)")
-    time = parser.add_mutually_exclusive_group()
-    time.add_argument("--time-budget", type=duration, metavar="8h", help="all is over then: a number with s, m or h")
-    time.add_argument("--deadline", type=seconds_until, metavar="TIME", help="the same, as 2026-12-01T09:00+09:00")
+    add_end_options(parser)
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change the recipe")
     parser.add_argument("--resume", action="store_true", help="continue the search in RUN; no trial is done again")
     return parser.parse_args(arguments)

@@ -125,7 +125,9 @@ def _augmentations(trial: optuna.Trial, model: Model) -> list[dict[str, Any]] | 
     added = [_optional(trial, name) for name in wanted if name not in has]
     mixing = {name: trial.suggest_float(f"p_{name}", 0, 1) for name in MIXING}
     kept = _kept(own, {*wanted}, mixing)
-    behind = [{"type": name, "probability": mixing[name]} for name in MIXING if name not in has and _is_used(mixing[name])]
+    behind = [
+        {"type": name, "probability": mixing[name]} for name in MIXING if name not in has and _is_used(mixing[name])
+    ]
     before = [augmentation.model_dump(mode="json") for augmentation in own.augmentations]
     return None if (after := [*added, *kept, *behind]) == before else after
 
@@ -174,4 +176,3 @@ def _scales(trial: optuna.Trial, model: Model) -> dict[str, Any]:
     if factor != 1:
         changes["image_size"] = max(SIDE_STEP, round(model.image_size * factor / SIDE_STEP) * SIDE_STEP)
     return changes
-

@@ -57,7 +57,7 @@ class CandidateTrial:
         return self._planned(self.recipe, small, self.paths.trial(number))
 
     def final_plans(self, name: str, changes: Mapping[str, Any], seed: int) -> list[MemberPlan]:
-        """The members of a candidate at full size, one a fold; the seed is part of their names, and so of their draws."""
+        """The members of a candidate at full size, one a fold; their names hold the seed, and decide their draws."""
         changed = model_named(with_changes(self.recipe, self.model, changes), self.model)
         full = changed.model_copy(update={"name": f"{name}-seed{seed}", "folds": self.recipe.search.folds})
         return self._planned(self.recipe, full, self.paths.finals)

@@ -101,7 +101,9 @@ class EarlyStopping(AsyncHyperBandScheduler):
             return str(TrialScheduler.STOP)
         decision = super().on_trial_result(tune_controller, trial, result)
         if decision == TrialScheduler.STOP:
-            reason = f"at epoch {step} its score, {score:.4f}, is not among the best 1/{self._rules.reduction:g} of ASHA"
+            reason = (
+                f"at epoch {step} its score, {score:.4f}, is not among the best 1/{self._rules.reduction:g} of ASHA"
+            )
             self.endings[trial.trial_id] = Ending("stopped", reason)
         return str(decision)
 

@@ -86,7 +86,9 @@ class Finals:
         searched = {name_of(trial): trial for trial in trials}
         self._changes |= {name: trial.changes for name, trial in searched.items()}
         reasons = self._train([(name, 0) for name in [DEFAULT, *searched]])
-        finalists = [Finalist(DEFAULT, 0, default.value if default else None, self._value(DEFAULT, 0), reasons[DEFAULT])]
+        finalists = [
+            Finalist(DEFAULT, 0, default.value if default else None, self._value(DEFAULT, 0), reasons[DEFAULT])
+        ]
         finalists += [
             Finalist(name, trial.number, trial.value, self._value(name, 0), reasons[name])
             for name, trial in searched.items()

@@ -27,4 +27,4 @@ def project(curve: Mapping[int, float], epochs: int) -> float | None:
         return None
     late = steps[min(len(steps) // 2, len(steps) - 2) :]
     slope, level = np.polyfit(np.log(late), [curve[step] for step in late], 1)
-    return float(min(1.0, max(level + slope * math.log(epochs), max(curve.values()))))
+    return float(min(1.0, max(level + slope * math.log(epochs), *curve.values())))

@@ -1,5 +1,7 @@
 """The whole run, from a recipe and a folder to a submission: the one function behind `jobs/train_all.py`."""
 
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.open_run import open_run, recorded_data, require_same_data
 from recycle.orchestration.plan import image_cache_name, plan_members
+from recycle.orchestration.run_deadline import measure_speed, plan_training, seconds_for_fusion
 from recycle.orchestration.train import MemberTraining
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
@@ -26,7 +29,9 @@ from recycle.training.class_weights import require_known_classes
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 
 
-def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console: Console) -> Results:
+def run(
+    recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console: Console, seconds: float = math.inf
+) -> Results:
     """Trains every member, predicts, fuses, scores, and writes the submission.
 
     Args:
@@ -36,6 +41,7 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         root: The run folder.
         resume: Whether to continue the run that the folder holds.
         console: Where progress and results are shown; without markup, as class names may look like it.
+        seconds: When all must be over, from now: members that cannot finish are left out.
 
     Returns:
         The scores, which are also in `results.json`; `failed` names members that were given up.
@@ -43,15 +49,20 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
     Raises:
         RecycleError: With what the user has to mend; what was finished stays in the run folder.
     """
+    ends_at = time.monotonic() + seconds
     paths = RunPaths(root)
     with open_run(recipe, paths, resume=resume):
         prepared = prepare_run(recipe, data, paths, console)
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
         ledger = Ledger(paths.ledger)
+        if seconds < math.inf:
+            measure_speed(recipe, prepared, console)
         with connected():
-            failed = _train(recipe, plans, prepared, ledger, paths, console)
+            failed = _train(recipe, plans, prepared, ledger, paths, console, ends_at)
             finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
-            return finish_run(TrainedRun(recipe, prepared, finished, failed, paths), console)
+            trained = TrainedRun(recipe, prepared, finished, failed, paths)
+            budget = seconds_for_fusion(ends_at, time.monotonic()) if seconds < math.inf else None
+            return finish_run(trained, console, time_budget_s=budget)
 
 
 def prepare_run(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:
@@ -106,6 +117,7 @@ def _train(
     ledger: Ledger,
     paths: RunPaths,
     console: Console,
+    ends_at: float,
 ) -> dict[str, str]:
     """Trains what the ledger does not hold yet; gives the reasons of members that were given up."""
     missing = [plan for plan in plans if ledger.finished(plan.key) is None]
@@ -119,16 +131,20 @@ def _train(
 
     with Display(console) as display, image_caches_removed(image_cache_name(paths)):
         require_resources({plan.settings.name: plan.settings for plan in missing}.values(), node_resources())
-        pasted = paste_into_folds(recipe, prepared, [plan.fold for plan in missing], paths, display.log)
-        return MemberTraining(
-            missing,
+        timed = plan_training(missing, prepared, ends_at, time.monotonic, console) if ends_at < math.inf else None
+        wanted = timed.plans if timed else missing
+        pasted = paste_into_folds(recipe, prepared, [plan.fold for plan in wanted], paths, display.log)
+        given_up = MemberTraining(
+            wanted,
             TrainingData(prepared.train, prepared.test, prepared.folds, pasted),
             retries=recipe.retries,
             on_finished=record,
             display=display,
             progress_file=paths.progress,
             attempt_log=AttemptLog(paths.attempts),
+            deadline=timed.deadline if timed else None,
         ).run()
+        return {**(timed.left_out if timed else {}), **given_up}
 
 
 def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) -> FinishedMember:

@@ -153,8 +153,8 @@ def open_study(name: str, journal: Path) -> optuna.Study:
     )
     for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
         stale = optuna.Trial(study, trial._trial_id)
-        for name, told in zip((OUTCOME, REASON), INTERRUPTED, strict=True):
-            stale.set_user_attr(name, told)
+        for attribute, told in zip((OUTCOME, REASON), INTERRUPTED, strict=True):
+            stale.set_user_attr(attribute, told)
         study.tell(stale, state=TrialState.FAIL)
     return study
 

@@ -32,6 +32,7 @@ from recycle.paths import RunPaths
 from recycle.recipe import Fold, Model, Recipe
 from recycle.recipe.changes import model_named, shrunk, with_changes
 from recycle.recipe_yaml import write_recipe
+from recycle.report.ensemble import TITLES
 from recycle.report.page.render import write_page
 from recycle.report.page.training_search import page_of
 from recycle.report.training_search import DEFAULT, Finalist, TrainingStudy, TrialRecord, verdict
@@ -176,9 +177,7 @@ def _finals(
     remarks = [] if planned == wanted else [_left_out(wanted, planned)]
     best = sorted((one for one in trials if one.value is not None), key=lambda one: one.value or 0.0, reverse=True)
     rivals = [one for one in best if one.changes][: planned.finalists]
-    finals = Finals(
-        work.candidates, training_data(work.prepared, work.pasted), work.console
-    )
+    finals = Finals(work.candidates, training_data(work.prepared, work.pasted), work.console)
     finalists: list[Finalist] = []
     compared: SeedsComparison | None = None
     winner = (name_of(best[0]) if best[0].changes else DEFAULT) if best else DEFAULT
@@ -190,7 +189,10 @@ def _finals(
             compared = finals.compare(winner, planned.seeds)
         except TrainingError as error:
             remarks.append(f"The winner was not compared with the default: {error}")
-    value = f"gain of the ensemble in {recipe.search.metric}" if recipe.search.ensemble else recipe.search.metric
+    if compared and compared.interval.verdict == "worse":
+        winner = DEFAULT
+    title = TITLES[recipe.search.metric]
+    value = f"gain of the ensemble in {title}" if recipe.search.ensemble else title
     return TrainingStudy(work.model.name, value, trials, shares, finalists, winner, compared, remarks)
 
 

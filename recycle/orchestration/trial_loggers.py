@@ -30,4 +30,6 @@ def trial_loggers(recipe: Recipe) -> list[tune.Callback]:
 
 def _require(package: str) -> None:
     if find_spec(package) is None:
-        raise RecipeError(f"search.{package} needs the package {package}, which is not installed: uv pip install {package}")
+        raise RecipeError(
+            f"search.{package} needs the package {package}, which is not installed: uv pip install {package}"
+        )

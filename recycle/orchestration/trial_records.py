@@ -33,7 +33,9 @@ def importances(study: optuna.Study, seed: int) -> Mapping[str, float]:
         return {}
     alone = optuna.create_study(direction="maximize")
     alone.add_trials(finished)
-    return dict(optuna.importance.get_param_importances(alone, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=seed)))
+    return dict(
+        optuna.importance.get_param_importances(alone, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=seed))
+    )
 
 
 def _record(trial: optuna.trial.FrozenTrial) -> TrialRecord:

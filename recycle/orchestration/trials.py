@@ -13,7 +13,15 @@ from ray.tune.logger import TBXLoggerCallback
 
 from recycle.orchestration.cluster import node_resources, ray_resources
 from recycle.orchestration.early_stopping import SCORE, STEP, VALUE, EarlyStopping, Ending, StoppingRules
-from recycle.orchestration.search import INTERRUPTED, OUTCOME, Parameters, Space, open_study, suggest_whole, tune_settings
+from recycle.orchestration.search import (
+    INTERRUPTED,
+    OUTCOME,
+    Parameters,
+    Space,
+    open_study,
+    suggest_whole,
+    tune_settings,
+)
 from recycle.orchestration.training_searcher import CHANGES, NUMBER, Tell, TrainingSearcher
 from recycle.orchestration.trial_budget import TrialBudget
 from recycle.recipe import Resources
@@ -23,7 +31,7 @@ STARTUP_TRIALS = 6
 
 ReportScore = Callable[[int, float], None]
 TrialFunction = Callable[[int, Mapping[str, Any], ReportScore], tuple[float, float]]
-"""Trains the trial of a number with these changes, reports scores on the way, and gives its last score and its value."""
+"""Trains the trial of a number with these changes, reports scores on the way, gives its last score and its value."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,9 @@ def _run(
         ),
     )
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(_train, train=what.train, steps=what.rules.steps), _placed(what.resources)),
+        tune.with_resources(
+            tune.with_parameters(_train, train=what.train, steps=what.rules.steps), _placed(what.resources)
+        ),
         tune_config=tune.TuneConfig(search_alg=searcher, scheduler=scheduler, num_samples=trials),
         run_config=tune.RunConfig(
             name=f"from-{len(before)}",

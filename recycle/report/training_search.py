@@ -125,9 +125,10 @@ def verdict(study: TrainingStudy) -> str:
     if compared is None:
         return f"{study.winner} is best, but was not compared with the default over several seeds."
     told = {"better": "better than", "worse": "worse than", "not told apart": "not told apart from"}
+    low, high = compared.interval.low, compared.interval.high
     return (
-        f"{study.winner} is {told[compared.interval.verdict]} the default: over {len(compared.scores)} seeds its "
-        f"{study.value} is {compared.difference:+.4f} [{compared.interval.low:+.4f}, {compared.interval.high:+.4f}] apart."
+        f"{study.winner} is {told[compared.interval.verdict]} the default: over {len(compared.scores)} seeds its mean "
+        f"{study.value} differs by {compared.difference:+.4f} ({low:+.4f} to {high:+.4f})."
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from recycle.data.coco import Dataset
 from recycle.evaluation.detection import own_score
 from recycle.predictions.parquet import read_parquet
 from recycle.predictions.values import Predictions

@@ -64,15 +64,13 @@ def _history(study: TrainingStudy) -> Figure:
         charts.Series("best so far", [number for number, _ in finished], best, "series-0"),
     ]
     if early:
-        series.append(charts.Series("ended before, last score", *_columns(early), colour="series-5", mode="markers"))
+        series.append(charts.Series("ended before, last score", *_columns(early), colour="series-3", mode="markers"))
     number, value = max(finished, key=lambda one: one[1])
     return Figure(
         name="history",
         title="The search",
         saying=f"The best of {len(study.trials)} trials is number {number} with {value:.4f}.",
-        spec=charts.lines(
-            series, {"title": {"text": "trial"}, "tickformat": "d"}, {"title": {"text": study.value}}
-        ),
+        spec=charts.lines(series, {"title": {"text": "trial"}, "tickformat": "d"}, {"title": {"text": study.value}}),
         height=320,
     )
 
@@ -87,7 +85,7 @@ def _curves(study: TrainingStudy) -> Figure:
         saying="A line that ends early was stopped; the page's table says why.",
         spec=charts.lines(
             sorted(series, key=lambda one: one.width),
-            {"title": {"text": "epoch"}, "tickformat": "d"},
+            {"title": {"text": "epoch"}, "tickformat": "d", "dtick": max(1, max(map(_last_epoch, study.trials)) // 10)},
             {"title": {"text": "score"}},
         ),
         height=340,
@@ -97,10 +95,12 @@ def _curves(study: TrainingStudy) -> Figure:
 def _curve(trial: TrialRecord, is_best: bool) -> charts.Series:
     epochs = sorted(trial.curve)
     group = "best" if is_best else "came to its end" if trial.value is not None else "ended before"
-    colour = {"best": "series-1", "came to its end": "series-0", "ended before": "series-5"}[group]
+    colour = {"best": "series-1", "came to its end": "series-0", "ended before": "series-3"}[group]
     scores = [trial.curve[epoch] for epoch in epochs]
     width = 3 if is_best else 1.5
-    return charts.Series(f"trial {trial.number}", epochs, scores, colour, width=width, group=group, mode="lines+markers")
+    return charts.Series(
+        f"trial {trial.number}", epochs, scores, colour, width=width, group=group, mode="lines+markers"
+    )
 
 
 def _parameters(study: TrainingStudy) -> Section:
@@ -111,7 +111,7 @@ def _parameters(study: TrainingStudy) -> Section:
     figure = Figure(
         name="importances",
         title="Importance of parameters",
-        saying=f"{names[0]} explains most of the difference between trials, {study.importances[names[0]]:.0%} by fANOVA.",
+        saying=f"{names[0]} explains most of what differs between trials, {study.importances[names[0]]:.0%} by fANOVA.",
         spec=charts.bars(
             names,
             list(study.importances.values()),
@@ -137,7 +137,7 @@ def _final_blocks(study: TrainingStudy) -> Iterator[Block]:
     correlation = study.rank_correlation
     told = f"{correlation:+.2f}" if correlation is not None else "not known with so few"
     yield Text(
-        f"Rank correlation (Spearman) between both: {told}. Near 1 the small trainings rank settings as the full ones do."
+        f"Rank correlation (Spearman) of both: {told}. Near 1 the small trainings rank settings as the full ones do."
     )
     if study.comparison:
         yield _seeds(study)
@@ -149,8 +149,8 @@ def _seeds(study: TrainingStudy) -> Figure:
     compared = study.comparison
     assert compared is not None
     series = [
-        charts.Series(study.winner, range(len(compared.scores)), compared.scores, "series-0", mode="lines+markers"),
-        charts.Series(DEFAULT, range(len(compared.others)), compared.others, "series-1", mode="lines+markers"),
+        charts.Series(study.winner, range(len(compared.scores)), compared.scores, "series-0", mode="markers"),
+        charts.Series(DEFAULT, range(len(compared.others)), compared.others, "series-1", mode="markers"),
     ]
     return Figure(
         name="seeds",
@@ -166,17 +166,22 @@ def _seeds(study: TrainingStudy) -> Figure:
 
 def _changes_of(study: TrainingStudy) -> DataTable | None:
     changes = next((one.changes for one in study.trials if f"trial-{one.number}" == study.winner), {})
-    rows = tuple((key, str(value)) for key, value in leaves(dict(changes)) if key)
+    rows = tuple(
+        (key, f"{value:.4g}" if isinstance(value, float) else str(value)) for key, value in leaves(dict(changes)) if key
+    )
     return DataTable("winner", "What the winner changes of the model", ("key", "value"), rows) if rows else None
 
 
 def _trial_table(study: TrainingStudy) -> DataTable:
     rows = tuple(
-        (one.number, one.value, one.outcome, max(one.curve, default=None), round(one.seconds, 1), one.reason)
-        for one in study.trials
+        (one.number, one.value, one.outcome, _last_epoch(one), round(one.seconds), one.reason) for one in study.trials
     )
     columns = ("trial", study.value, "ended", "after epochs", "seconds", "because")
     return DataTable("trials", "All trials", columns, rows)
+
+
+def _last_epoch(trial: TrialRecord) -> int:
+    return max(trial.curve, default=0)
 
 
 def _columns(points: Sequence[tuple[int, float]]) -> tuple[list[float], list[float | None]]:
