@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from recycle.orchestration.deadline import duration
+from recycle.orchestration.end_of_job import duration
 from recycle.orchestration.job import ExitStatus, run_job
 from recycle.orchestration.search_ensemble import search_ensemble
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from recycle.orchestration.deadline import add_end_options
+from recycle.orchestration.end_of_job import DEADLINE, TIME_BUDGET
 from recycle.orchestration.job import ExitStatus, run_job
 from recycle.orchestration.search_training import search_training
 from recycle.recipe_yaml import load_recipe
@@ -55,7 +55,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--run-dir", type=Path, required=True, metavar="RUN", help="where everything goes")
     parser.add_argument("--trials", type=int, metavar="N", help="settings to try in all, those known before counted")
     parser.add_argument("--space", metavar="MODULE:FUNCTION", help="what is tried (default: as the recipe says)")
-    add_end_options(parser)
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument("--time-budget", **TIME_BUDGET)
+    end.add_argument("--deadline", **DEADLINE)
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="change the recipe")
     parser.add_argument("--resume", action="store_true", help="continue the search in RUN; no trial is done again")
     return parser.parse_args(arguments)

@@ -1,14 +1,11 @@
 """Until when a run may last, and what of it is left out so that the end is kept."""
 
-import argparse
 import heapq
 import math
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from statistics import fmean
 
 from recycle.orchestration.cluster import ray_resources
@@ -17,48 +14,6 @@ from recycle.report.plan import PlannedMember
 from recycle.training.member import MemberPlan
 
 Clock = Callable[[], float]
-
-SECONDS = {"s": 1, "m": 60, "h": 3600}
-
-
-def duration(text: str) -> float:
-    """Seconds of a command line's duration, such as 10m.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is none.
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if not found or not float(found[1]):
-        raise argparse.ArgumentTypeError(f"must be a positive number with s, m or h, as in 10m, but got {text!r}")
-    return float(found[1]) * SECONDS[found[2]]
-
-
-def seconds_until(text: str) -> float:
-    """Seconds from now until a command line's deadline, such as 2026-12-01T09:00+09:00.
-
-    Raises:
-        argparse.ArgumentTypeError: If it is none, has no offset from UTC, or is over.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a time as 2026-12-01T09:00+09:00, but got {text!r}") from None
-    if moment.tzinfo is None:
-        raise argparse.ArgumentTypeError(f"must say its offset from UTC, as in {text}+09:00, but got {text!r}")
-    seconds = (moment - datetime.now(UTC)).total_seconds()
-    if seconds <= 0:
-        raise argparse.ArgumentTypeError(f"must lie in the future, but got {text!r}")
-    return seconds
-
-
-def add_end_options(parser: argparse.ArgumentParser) -> None:
-    """Adds the two ways of saying when a job must be over; the namespace gets `seconds`, infinity without either."""
-    options = parser.add_mutually_exclusive_group()
-    for option, kind, metavar, told in (
-        ("--time-budget", duration, "8h", "all is over then: a number with s, m or h"),
-        ("--deadline", seconds_until, "TIME", "the same, as 2026-12-01T09:00+09:00"),
-    ):
-        options.add_argument(option, dest="seconds", type=kind, default=math.inf, metavar=metavar, help=told)
 
 
 @dataclass(frozen=True)
