@@ -8,7 +8,7 @@ from typing import Any
 
 import optuna
 
-from recycle.recipe import Model, Phase
+from recycle.recipe import Mixup, Model, Mosaic, Phase
 
 AS_IS = "as_is"
 LR_RANGES: Mapping[str, tuple[float, float]] = {"sgd": (1e-3, 1e-1), "adamw": (1e-5, 1e-2)}
@@ -64,8 +64,8 @@ def space(trial: optuna.Trial, model: Model) -> dict[str, Any]:
 def start(model: Model) -> list[dict[str, Any]]:
     """Parameters to try first: those that leave the model as it is."""
     phase = model.in_phases()[0]
-    has = {augmentation.type: augmentation for augmentation in phase.augmentations}
-    probabilities = {f"p_{name}": getattr(has.get(name), "probability", 0.0) for name in MIXING}
+    has = {augmentation.type for augmentation in phase.augmentations}
+    probabilities = {f"p_{one.type}": one.probability for one in phase.augmentations if isinstance(one, Mosaic | Mixup)}
     return [
         {
             "optimizer": AS_IS,
@@ -75,7 +75,7 @@ def start(model: Model) -> list[dict[str, Any]]:
             "box_loss": AS_IS,
             "balance_classes": phase.losses.balance_classes,
             **{f"with_{name}": name in has for name in OPTIONAL},
-            **probabilities,
+            **{f"p_{name}": probabilities.get(f"p_{name}", 0.0) for name in MIXING},
             "multi_scale": AS_IS,
             "image_size_factor": 1.0,
         }

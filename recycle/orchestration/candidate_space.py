@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 
 from recycle.errors import RecipeError
+from recycle.fusion.tuning import quiet_optuna
 from recycle.orchestration.search import Parameters, Space
 from recycle.recipe import Model, Recipe
 from recycle.recipe.changes import with_changes
@@ -49,7 +50,8 @@ def candidate_space(name: str, recipe: Recipe, model: Model) -> CandidateSpace:
     suggest = partial(function, model=model) if "model" in inspect.signature(function).parameters else function
     start = getattr(module, "start", None)
     space = CandidateSpace(suggest, start(model) if start and suggest is not function else [])
-    _try(name, space, recipe, model)
+    with quiet_optuna():
+        _try(name, space, recipe, model)
     return space
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from ray import cloudpickle
 from ray.exceptions import OutOfMemoryError, RayTaskError
@@ -125,10 +125,10 @@ class EarlyStopping(AsyncHyperBandScheduler):
         )
 
     def _recall(self, trial: Any, curve: Mapping[int, float], *, is_finished: bool) -> None:  # noqa: ANN401
-        self.on_trial_add(None, trial)
+        self.on_trial_add(cast(Any, None), trial)  # which it does not look at
         for step, score in sorted(curve.items()):
             if step < self._rules.steps:
-                super().on_trial_result(None, trial, {STEP: step, SCORE: score})
+                super().on_trial_result(cast(Any, None), trial, {STEP: step, SCORE: score})
         if is_finished:
             self._best = max(self._best, curve[max(curve)])
 

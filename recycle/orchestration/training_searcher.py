@@ -50,10 +50,10 @@ class TrainingSearcher(JournaledSearch):
         self._ended: dict[str, Ending] = {}
         self.last_ending = OUT_OF_TIME
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override] # as Tune's own do
         """Gives the next setting with its number, nothing yet, or the word that there is no time for more."""
         if not self._budget.admits_another():
-            return Searcher.FINISHED  # type: ignore[no-any-return]
+            return Searcher.FINISHED
         suggestion = super().suggest(trial_id)
         if suggestion is None:
             return None
@@ -90,8 +90,12 @@ class TrainingSearcher(JournaledSearch):
             self._end(trial_id, self._endings.get(trial_id, CRASHED if error else self.last_ending))
         super().on_trial_complete(trial_id, result, error)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Keeps nothing: Tune pickles what it would resume with, but a search resumes from its journal."""
+        return {}
+
     def save(self, checkpoint_path: str) -> None:
-        """Keeps nothing for Tune, which would resume with it: a search resumes from its journal."""
+        """Keeps nothing either."""
         Path(checkpoint_path).touch()
 
     def finish(self) -> None:

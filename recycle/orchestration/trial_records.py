@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import optuna
 from optuna.trial import TrialState
 
+from recycle.fusion.tuning import quiet_optuna
 from recycle.orchestration.search import OUTCOME, REASON
 from recycle.orchestration.training_searcher import SECONDS, changes_of
 from recycle.report.training_search import TrialRecord
@@ -31,8 +32,9 @@ def importances(study: optuna.Study, seed: int) -> Mapping[str, float]:
     finished = [trial for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE]) if trial.params]
     if len(finished) < LEAST_TRIALS or len({trial.value for trial in finished}) == 1:
         return {}
-    alone = optuna.create_study(direction="maximize")
-    alone.add_trials(finished)
+    with quiet_optuna():
+        alone = optuna.create_study(direction="maximize")
+        alone.add_trials(finished)
     return dict(
         optuna.importance.get_param_importances(alone, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=seed))
     )

@@ -137,7 +137,7 @@ def _run(
         run_config=tune.RunConfig(
             name=f"from-{len(before)}",
             storage_path=str(logs.absolute()),
-            callbacks=[TBXLoggerCallback(), *callbacks],
+            callbacks=[TBXLoggerCallback(), *callbacks],  # type: ignore[no-untyped-call]
             verbose=0,
             stop=_TimeIsUp(budget),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -173,6 +173,10 @@ class _TimeIsUp(tune.Stopper):
 
     def __init__(self, budget: TrialBudget) -> None:
         self._budget = budget
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keeps nothing, as the searcher does."""
+        return {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Stops no trial alone."""
