@@ -45,12 +45,23 @@ def plan_until(members: Sequence[PlannedMember], pool: Mapping[str, float], seco
     while waiting:
         best = max(waiting, key=lambda member: 1 / (counts[member.settings.name] + 1) / _cost(member))
         waiting.remove(best)
-        if seconds_in_order([*chosen, best], pool) <= seconds:
-            chosen.append(best)
+        if order := _order_that_fits([*chosen, best], pool, seconds):
+            chosen = order
             counts[best.settings.name] += 1
         else:
             left_out.append(best)
     return DeadlinePlan(chosen, left_out)
+
+
+def _order_that_fits(
+    members: Sequence[PlannedMember], pool: Mapping[str, float], seconds: float
+) -> list[PlannedMember] | None:
+    """The order as it is, so that a wrong estimate costs what matters least; else the longest first, if that fits."""
+    longest_first = sorted(members, key=lambda member: member.seconds, reverse=True)
+    for order in (list(members), longest_first):
+        if seconds_in_order(order, pool) <= seconds:
+            return order
+    return None
 
 
 def seconds_in_order(members: Sequence[PlannedMember], pool: Mapping[str, float]) -> float:

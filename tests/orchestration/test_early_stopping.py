@@ -50,7 +50,7 @@ def test_asha_stops_the_worse_half_at_a_rung() -> None:
     assert goes_on(stopping, "good", curve(0.8)) == 8
     assert goes_on(stopping, "worse", curve(0.7)) == 2
     assert stopping.endings["worse"].outcome == "stopped"
-    assert "at epoch 2 its score, 0.1750, is not among the best 1/2 (ASHA)" in stopping.endings["worse"].reason
+    assert "at epoch 2 its score, 0.1750, is not among the best 1/2 of ASHA" in stopping.endings["worse"].reason
 
 
 def test_what_earlier_parts_of_a_search_found_counts() -> None:
