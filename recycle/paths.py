@@ -167,6 +167,11 @@ class RunPaths:
         """What Ray Tune keeps of trials, TensorBoard's events among it."""
         return self.root / "search" / "logs"
 
+    @property
+    def event_files(self) -> Path:
+        """Curves of members as TensorBoard reads them."""
+        return self.root / "tensorboard"
+
     def trial(self, number: int) -> "RunPaths":
         """The members of one trial of a search, as those of a run."""
         return RunPaths(self.root / "search" / "trials" / f"{number:04d}")
