@@ -1,6 +1,6 @@
 """Trials that train nothing: a curve that rises to what the parameters are worth, and accidents for some numbers.
 
-Run as a module it searches in a folder until it is done or killed: `python -m tests.orchestration.artificial_trials DIR`.
+As a module it searches in a folder until it is done or killed: `python -m tests.orchestration.artificial_trials DIR`.
 """
 
 import os
