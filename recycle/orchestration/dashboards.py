@@ -4,9 +4,10 @@ import shlex
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -116,21 +117,26 @@ def _write_curves(paths: RunPaths) -> None:
 @contextmanager
 def _started(dashboards: Sequence[Dashboard]) -> Iterator[None]:
     """Runs the servers while the block does."""
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for dashboard in dashboards:
-            processes.append(subprocess.Popen(dashboard.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))  # noqa: S603
-        for dashboard, process in zip(dashboards, processes, strict=True):
-            _await(dashboard, process)
+    with ExitStack() as stack:
+        servers = [(dashboard, *stack.enter_context(_server(dashboard))) for dashboard in dashboards]
+        for dashboard, process, output in servers:
+            _await(dashboard, process, output)
         yield
-    finally:
-        for process in processes:
+
+
+@contextmanager
+def _server(dashboard: Dashboard) -> Iterator[tuple["subprocess.Popen[bytes]", Path]]:
+    """Runs a server, and gives its process and the file of its output."""
+    with tempfile.NamedTemporaryFile() as output:
+        process = subprocess.Popen(dashboard.command, stdout=output, stderr=output)  # noqa: S603 - our own command
+        try:
+            yield process, Path(output.name)
+        finally:
             process.terminate()
-        for process in processes:
             process.wait()
 
 
-def _await(dashboard: Dashboard, process: "subprocess.Popen[bytes]") -> None:
+def _await(dashboard: Dashboard, process: "subprocess.Popen[bytes]", output: Path) -> None:
     """Waits until a server answers."""
     give_up = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < give_up and process.poll() is None:
@@ -140,6 +146,5 @@ def _await(dashboard: Dashboard, process: "subprocess.Popen[bytes]") -> None:
             time.sleep(0.2)
         else:
             return
-    raise ResourceError(
-        f"{dashboard.title} did not start; perhaps port {dashboard.port} is in use: name another by --port"
-    )
+    said = output.read_text(errors="replace").strip().rpartition("\n")[2]
+    raise ResourceError(f"{dashboard.title} did not start on port {dashboard.port}: {said or 'it says nothing'}")
