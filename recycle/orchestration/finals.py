@@ -13,8 +13,10 @@ from recycle.evaluation.detection import own_score
 from recycle.evaluation.seeds import SeedsComparison, compare_seeds
 from recycle.orchestration.attempt_log import AttemptLog
 from recycle.orchestration.candidates import CandidateTrial
+from recycle.orchestration.deadline import Deadline
 from recycle.orchestration.train import MemberTraining
 from recycle.predictions.parquet import read_parquet
+from recycle.report.plan import PlannedMember
 from recycle.report.progress import Display
 from recycle.report.training_search import DEFAULT, Finalist, TrialRecord
 from recycle.training.member import MemberPlan, TrainingData
@@ -26,15 +28,11 @@ class FinalsPlan:
 
     Attributes:
         finalists: Trials that are trained beside the default; 0 means no finals.
-        seeds: How often the winner and the default are trained.
+        seeds: How often the winner and the default are trained to be compared; 0 means not at all.
     """
 
     finalists: int
     seeds: int
-
-    def trainings(self) -> int:
-        """Candidates to train, each on all folds."""
-        return self.finalists + 1 + 2 * (self.seeds - 1) if self.finalists else 0
 
 
 def plan_finals(wanted: FinalsPlan, seconds_left: float, seconds_a_training: float, side_by_side: int) -> FinalsPlan:
@@ -47,7 +45,7 @@ def plan_finals(wanted: FinalsPlan, seconds_left: float, seconds_a_training: flo
         side_by_side: How many are trained at a time.
     """
     fewer = [replace(wanted, finalists=count) for count in range(wanted.finalists, 0, -1)]
-    fewer += [FinalsPlan(1, seeds) for seeds in range(wanted.seeds - 1, 0, -1)]
+    fewer += [FinalsPlan(1, seeds) for seeds in (*range(wanted.seeds - 1, 1, -1), 0)]
     for plan in fewer:
         if seconds_of(plan, seconds_a_training, side_by_side) <= seconds_left:
             return plan
@@ -56,8 +54,26 @@ def plan_finals(wanted: FinalsPlan, seconds_left: float, seconds_a_training: flo
 
 def seconds_of(plan: FinalsPlan, seconds_a_training: float, side_by_side: int) -> float:
     """Time that finals take: the finalists first, then the further seeds of two of them."""
-    rounds = math.ceil((plan.finalists + 1) / side_by_side) + math.ceil(2 * (plan.seeds - 1) / side_by_side)
+    rounds = math.ceil((plan.finalists + 1) / side_by_side) + math.ceil(2 * plan.seeds / side_by_side)
     return rounds * seconds_a_training if plan.finalists else 0.0
+
+
+@dataclass(frozen=True)
+class FinalsEnd:
+    """When finals must be over.
+
+    Attributes:
+        ends_at: On the monotonic clock.
+        seconds_a_member: What a candidate takes at full size on one fold.
+    """
+
+    ends_at: float
+    seconds_a_member: float
+
+    def deadline(self, plans: Sequence[MemberPlan]) -> Deadline:
+        """Keeps the end while these are trained, in their order."""
+        members = [PlannedMember(plan.name, plan.settings, 0, self.seconds_a_member, 0.0, ()) for plan in plans]
+        return Deadline(self.ends_at, members)
 
 
 class Finals:
@@ -66,11 +82,14 @@ class Finals:
     Args:
         candidates: Makes members of candidates.
         data: What they are trained on.
+        end: When training must be over; None where there is no hurry.
         console: Where progress is shown.
     """
 
-    def __init__(self, candidates: CandidateTrial, data: TrainingData, console: Console) -> None:
-        self._candidates, self._data, self._console = candidates, data, console
+    def __init__(
+        self, candidates: CandidateTrial, data: TrainingData, end: "FinalsEnd | None", console: Console
+    ) -> None:
+        self._candidates, self._data, self._end, self._console = candidates, data, end, console
         self._changes: dict[str, Mapping[str, Any]] = {DEFAULT: {}}
 
     def rank(self, trials: Sequence[TrialRecord], default: TrialRecord | None) -> list[Finalist]:
@@ -96,19 +115,19 @@ class Finals:
         return sorted(finalists, key=lambda one: -math.inf if one.full is None else one.full, reverse=True)
 
     def compare(self, winner: str, seeds: int) -> SeedsComparison:
-        """Trains the winner and the default with further seeds, and compares them over all.
+        """Trains the winner and the default with seeds other than the one that chose the winner, and compares them.
 
         Raises:
             TrainingError: If less than two trainings of one of them were finished.
         """
-        reasons = self._train([(name, seed) for seed in range(1, seeds) for name in (winner, DEFAULT)])
+        reasons = self._train([(name, seed) for seed in range(1, seeds + 1) for name in (winner, DEFAULT)])
         scores = [self._values(name, seeds) for name in (winner, DEFAULT)]
         if min(map(len, scores)) < 2:
             raise TrainingError("too few trainings were finished: " + "; ".join(filter(None, reasons.values())))
         return compare_seeds(*scores)
 
     def _values(self, name: str, seeds: int) -> list[float]:
-        return [value for seed in range(seeds) if (value := self._value(name, seed)) is not None]
+        return [value for seed in range(1, seeds + 1) if (value := self._value(name, seed)) is not None]
 
     def _train(self, wanted: Sequence[tuple[str, int]]) -> dict[str, str]:
         """Gives the reason why trainings failed, by name; empty where none did."""
@@ -136,6 +155,7 @@ class Finals:
                 display=display,
                 progress_file=paths.progress,
                 attempt_log=AttemptLog(paths.attempts),
+                deadline=self._end.deadline(plans) if self._end else None,
             ).run()
 
     def _plans(self, name: str, seed: int) -> list[MemberPlan]:

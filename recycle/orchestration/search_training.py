@@ -18,12 +18,12 @@ from recycle.orchestration.candidates import CandidateTrial, read_joining, small
 from recycle.orchestration.cluster import connected, node_resources, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
 from recycle.orchestration.early_stopping import StoppingRules
-from recycle.orchestration.expectation import expected_seconds_an_image
-from recycle.orchestration.finals import Finals, FinalsPlan, name_of, plan_finals, seconds_of
+from recycle.orchestration.finals import Finals, name_of
 from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.open_run import open_run
 from recycle.orchestration.plan import digest, image_cache_name
 from recycle.orchestration.run import prepare_run
+from recycle.orchestration.search_time import SearchTime, remark, seconds_known
 from recycle.orchestration.trial_budget import TrialBudget
 from recycle.orchestration.trial_loggers import trial_loggers
 from recycle.orchestration.trial_records import importances, records_of
@@ -35,13 +35,7 @@ from recycle.recipe_yaml import write_recipe
 from recycle.report.ensemble import TITLES
 from recycle.report.page.render import write_page
 from recycle.report.page.training_search import page_of
-from recycle.report.training_search import DEFAULT, Finalist, TrainingStudy, TrialRecord, verdict
-
-FINALS_PART = 0.5
-"""Of the time there is, the most that is kept for training the best at full size."""
-
-SLACK = 1.15
-"""Trainings take that much longer than planned now and then."""
+from recycle.report.training_search import DEFAULT, TrainingStudy, TrialRecord, verdict
 
 
 @dataclass(frozen=True)
@@ -54,7 +48,7 @@ class _Searched:
         prepared: The data.
         candidates: Makes and trains candidates.
         pasted: Folder of each fold's training part with pasted objects, where there is one.
-        ends_at: When all must be over, on the monotonic clock.
+        time: The time there is.
         console: Where progress is shown.
     """
 
@@ -63,7 +57,7 @@ class _Searched:
     prepared: PreparedData
     candidates: CandidateTrial
     pasted: Mapping[Fold, Path]
-    ends_at: float
+    time: SearchTime
     console: Console
 
     @property
@@ -99,7 +93,7 @@ def search_training(
     Raises:
         RecycleError: With what the user has to mend; what was finished stays in the folder.
     """
-    ends_at = time.monotonic() + seconds
+    began = time.monotonic()
     searched = model_named(recipe, model)
     _require_one_process(searched)
     space = candidate_space(recipe.search.space, recipe, searched)
@@ -111,7 +105,8 @@ def search_training(
             require_resources([searched], node_resources())
             pasted = paste_into_folds(recipe, prepared, recipe.search.folds, paths, console.print)
             candidates = _candidates(recipe, searched, prepared, pasted, paths)
-            work = _Searched(recipe, searched, prepared, candidates, pasted, ends_at, console)
+            limit = SearchTime(began, seconds, recipe.search, searched)
+            work = _Searched(recipe, searched, prepared, candidates, pasted, limit, console)
             study = _search(work, space, loggers)
             _write(study, recipe, paths)
     _show(study, paths, console)
@@ -152,7 +147,10 @@ def _search(work: _Searched, space: CandidateSpace, loggers: Sequence[Any]) -> T
         resources=work.model.resources,
         seed=recipe.seed,
     )
-    budget = TrialBudget(rules.steps, work.ends_at, lambda seconds_a_trial: _reserve(work, seconds_a_trial))
+    side_by_side = work.side_by_side
+    budget = TrialBudget(
+        rules.steps, work.time.ends_at, lambda seconds_a_trial: work.time.reserve(seconds_a_trial, side_by_side)
+    )
     work.console.print(f"Searching {recipe.search.space} for {work.model.name}")
     study = run_trials(
         what,
@@ -164,74 +162,36 @@ def _search(work: _Searched, space: CandidateSpace, loggers: Sequence[Any]) -> T
         callbacks=loggers,
     )
     trials = records_of(study)
-    return _finals(work, trials, importances(study, recipe.seed), budget.seconds_a_trial)
+    seconds_a_trial = budget.seconds_a_trial or seconds_known(trials, rules.steps)
+    return _finals(work, trials, importances(study, recipe.seed), seconds_a_trial)
 
 
 def _finals(
     work: _Searched, trials: Sequence[TrialRecord], shares: Mapping[str, float], seconds_a_trial: float | None
 ) -> TrainingStudy:
     """Ranks the best trials at full size and compares the winner with the default, as far as there is time."""
-    recipe = work.recipe
-    wanted = FinalsPlan(recipe.search.finalists, recipe.search.seeds)
-    planned = _planned(work, wanted, seconds_a_trial)
-    remarks = [] if planned == wanted else [_left_out(wanted, planned)]
+    planned = work.time.finals(seconds_a_trial, work.side_by_side)
+    remarks = remark(work.time.wanted, planned)
     best = sorted((one for one in trials if one.value is not None), key=lambda one: one.value or 0.0, reverse=True)
     rivals = [one for one in best if one.changes][: planned.finalists]
-    finals = Finals(work.candidates, training_data(work.prepared, work.pasted), work.console)
-    finalists: list[Finalist] = []
+    data = training_data(work.prepared, work.pasted)
+    finals = Finals(work.candidates, data, work.time.end_of_finals(seconds_a_trial), work.console)
+    finalists = finals.rank(rivals, next((one for one in best if not one.changes), None)) if rivals else []
+    winner = finalists[0].name if finalists else name_of(best[0]) if best and best[0].changes else DEFAULT
     compared: SeedsComparison | None = None
-    winner = (name_of(best[0]) if best[0].changes else DEFAULT) if best else DEFAULT
-    if rivals:
-        finalists = finals.rank(rivals, next((one for one in best if not one.changes), None))
-        winner = finalists[0].name
-    if finalists and winner != DEFAULT and planned.seeds > 1:
+    if finalists and winner != DEFAULT and planned.seeds:
         try:
             compared = finals.compare(winner, planned.seeds)
         except TrainingError as error:
             remarks.append(f"The winner was not compared with the default: {error}")
     if compared and compared.interval.verdict == "worse":
         winner = DEFAULT
+    return TrainingStudy(work.model.name, _value(work.recipe), trials, shares, finalists, winner, compared, remarks)
+
+
+def _value(recipe: Recipe) -> str:
     title = TITLES[recipe.search.metric]
-    value = f"gain of the ensemble in {title}" if recipe.search.ensemble else title
-    return TrainingStudy(work.model.name, value, trials, shares, finalists, winner, compared, remarks)
-
-
-def _planned(work: _Searched, wanted: FinalsPlan, seconds_a_trial: float | None) -> FinalsPlan:
-    if work.ends_at == math.inf:
-        return wanted
-    if seconds_a_trial is None:
-        return FinalsPlan(0, 0)
-    left = work.ends_at - time.monotonic()
-    return plan_finals(wanted, left, _seconds_at_full_size(work, seconds_a_trial), work.side_by_side)
-
-
-def _reserve(work: _Searched, seconds_a_trial: float | None) -> float:
-    """What finals will take, but no more than their part of the time that is left."""
-    if work.ends_at == math.inf:
-        return 0.0
-    most = (work.ends_at - time.monotonic()) * FINALS_PART
-    if seconds_a_trial is None:
-        return most
-    wanted = FinalsPlan(work.recipe.search.finalists, work.recipe.search.seeds)
-    return min(most, seconds_of(wanted, _seconds_at_full_size(work, seconds_a_trial), work.side_by_side))
-
-
-def _seconds_at_full_size(work: _Searched, seconds_a_trial: float) -> float:
-    """From what trials took and how much more a full training has to compute."""
-    small = work.recipe.search.small
-    ratio = _cost(work.model) / (_cost(shrunk(work.model, small)) * small.data_fraction)
-    return SLACK * seconds_a_trial * ratio
-
-
-def _cost(model: Model) -> float:
-    return sum(expected_seconds_an_image(phase) * phase.epochs for phase in model.in_phases())
-
-
-def _left_out(wanted: FinalsPlan, planned: FinalsPlan) -> str:
-    return (
-        f"There was time for {planned.finalists} of {wanted.finalists} finalists at full size and "
-        f"{planned.seeds} of {wanted.seeds} seeds."
-    )
+    return f"gain of the ensemble in {title}" if recipe.search.ensemble else title
 
 
 def _study_name(work: _Searched) -> str:

@@ -104,11 +104,11 @@ def test_an_ensemble_of_other_data_is_refused(quiet_run: RunPaths, tmp_path: Pat
     ("seconds", "expected"),
     [
         (math.inf, FinalsPlan(3, 3)),
-        (40, FinalsPlan(3, 3)),  # four at full size and four seeds, two at a time
-        (39, FinalsPlan(1, 3)),
-        (30, FinalsPlan(1, 3)),
-        (29, FinalsPlan(1, 2)),
-        (10, FinalsPlan(1, 1)),
+        (50, FinalsPlan(3, 3)),  # four at full size, then both with three seeds, two at a time
+        (49, FinalsPlan(1, 3)),
+        (39, FinalsPlan(1, 2)),
+        (29, FinalsPlan(1, 0)),
+        (10, FinalsPlan(1, 0)),
         (9, FinalsPlan(0, 0)),
     ],
 )
