@@ -88,7 +88,7 @@ def seconds_known(trials: Sequence[TrialRecord], steps: int) -> float | None:
     return max((trial.seconds / max(trial.curve) * steps for trial in trials if trial.curve), default=None)
 
 
-def remark(wanted: FinalsPlan, planned: FinalsPlan) -> list[str]:
+def time_remarks(wanted: FinalsPlan, planned: FinalsPlan) -> list[str]:
     """What there was no time for, in a line; none if there was time for all."""
     if planned == wanted:
         return []

@@ -23,7 +23,7 @@ from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.open_run import open_run
 from recycle.orchestration.plan import digest, image_cache_name
 from recycle.orchestration.run import prepare_run
-from recycle.orchestration.search_time import SearchTime, remark, seconds_known
+from recycle.orchestration.search_time import SearchTime, seconds_known, time_remarks
 from recycle.orchestration.trial_budget import TrialBudget
 from recycle.orchestration.trial_loggers import trial_loggers
 from recycle.orchestration.trial_records import importances, records_of
@@ -171,7 +171,7 @@ def _finals(
 ) -> TrainingStudy:
     """Ranks the best trials at full size and compares the winner with the default, as far as there is time."""
     planned = work.time.finals(seconds_a_trial, work.side_by_side)
-    remarks = remark(work.time.wanted, planned)
+    remarks = time_remarks(work.time.wanted, planned)
     best = sorted((one for one in trials if one.value is not None), key=lambda one: one.value or 0.0, reverse=True)
     rivals = [one for one in best if one.changes][: planned.finalists]
     data = training_data(work.prepared, work.pasted)
