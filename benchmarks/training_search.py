@@ -47,9 +47,13 @@ def space(trial: optuna.Trial) -> dict[str, Any]:
     return {f"x{place}": trial.suggest_float(f"x{place}", 0, 1) for place in range(PARAMETERS)}
 
 
+def forget(number: int) -> None:
+    """Nothing is left of a trial that trained nothing."""
+
+
 def time_search(table: Table, trials: int, seconds_an_epoch: float) -> None:
     rules = StoppingRules(EPOCHS, 1, grace=EPOCHS, reduction=3, within=1.0)  # nothing is stopped early
-    what = TrialSearch("timed", Waiting(seconds_an_epoch), space, [], rules, Resources(), 0)
+    what = TrialSearch("timed", Waiting(seconds_an_epoch), space, [], rules, Resources(), 0, forget)
     with tempfile.TemporaryDirectory() as folder:
         began, cpu = time.perf_counter(), _cpu_seconds()
         journal, logs = Path(folder, "journal"), Path(folder, "logs")

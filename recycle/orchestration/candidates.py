@@ -19,6 +19,8 @@ from recycle.recipe import Fold, Model, Recipe
 from recycle.recipe.changes import model_named, shrunk, with_changes, with_model
 from recycle.training.member import MemberPlan, TrainingData
 
+CHECKPOINT_SUFFIX = ".pth"
+
 
 @dataclass(frozen=True)
 class CandidateTrial:
@@ -55,6 +57,11 @@ class CandidateTrial:
         changed = model_named(with_changes(self.recipe, self.model, changes), self.model)
         small = shrunk(changed, self.recipe.search.small).model_copy(update={"folds": self.recipe.search.folds})
         return self._planned(self.recipe, small, self.paths.trial(number))
+
+    def forget(self, number: int) -> None:
+        """Removes the checkpoints of a trial: the best are trained anew at full size."""
+        for checkpoint in self.paths.trial(number).root.rglob(f"*{CHECKPOINT_SUFFIX}"):
+            checkpoint.unlink(missing_ok=True)
 
     def final_plans(self, name: str, changes: Mapping[str, Any], seed: int) -> list[MemberPlan]:
         """The members of a candidate at full size, one a fold; their names hold the seed, and decide their draws."""

@@ -11,7 +11,7 @@ from recycle.data.copy_paste import require_suitable
 from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
 from recycle.models.prerequisites import missing_masks
 from recycle.orchestration.attempt_log import AttemptLog
-from recycle.orchestration.cluster import connected, node_resources, require_resources
+from recycle.orchestration.cluster import cluster_resources, connected, node_resources, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.image_caches import image_caches_removed
@@ -131,7 +131,9 @@ def _train(
 
     with Display(console) as display, image_caches_removed(image_cache_name(paths)):
         require_resources({plan.settings.name: plan.settings for plan in missing}.values(), node_resources())
-        timed = plan_training(missing, prepared, ends_at, time.monotonic, console) if ends_at < math.inf else None
+        timed = None
+        if ends_at < math.inf:
+            timed = plan_training(missing, prepared, cluster_resources(), ends_at, time.monotonic, console)
         wanted = timed.plans if timed else missing
         pasted = paste_into_folds(recipe, prepared, [plan.fold for plan in wanted], paths, display.log)
         given_up = MemberTraining(

@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from recycle.data.prepare import PreparedData
-from recycle.orchestration.cluster import cluster_resources
 from recycle.orchestration.deadline import Clock, Deadline, plan_until
 from recycle.orchestration.expectation import expect
 from recycle.orchestration.probing import probe_models
@@ -53,19 +52,25 @@ def measure_speed(recipe: Recipe, prepared: PreparedData, console: Console) -> N
 
 
 def plan_training(
-    plans: Sequence[MemberPlan], prepared: PreparedData, ends_at: float, clock: Clock, console: Console
+    plans: Sequence[MemberPlan],
+    prepared: PreparedData,
+    pool: Mapping[str, float],
+    ends_at: float,
+    clock: Clock,
+    console: Console,
 ) -> TimedTraining:
     """Chooses the members that can finish, and says which are left out.
 
     Args:
         plans: All members that should be trained.
         prepared: The data.
+        pool: What members share, under Ray's names.
         ends_at: When the whole run must be over, on the clock.
         clock: Gives seconds.
         console: Where it is said.
     """
     seconds = (ends_at - clock()) * (1 - FUSION_PART)
-    planned = plan_until([_expected(plan, prepared) for plan in plans], cluster_resources(), seconds)
+    planned = plan_until([_expected(plan, prepared) for plan in plans], pool, seconds)
     chosen = {member.name for member in planned.members}
     for member in planned.left_out:
         console.print(f"{member.name}: {LEFT_OUT} (expected: {member.seconds:.0f} s)")

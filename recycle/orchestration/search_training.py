@@ -146,6 +146,7 @@ def _search(work: _Searched, space: CandidateSpace, loggers: Sequence[Any]) -> T
         rules=rules,
         resources=work.model.resources,
         seed=recipe.seed,
+        forget=work.candidates.forget,
     )
     side_by_side = work.side_by_side
     budget = TrialBudget(

@@ -31,6 +31,7 @@ class TrainingSearcher(JournaledSearch):
         budget: Whether there is time for another.
         endings: Why trials were stopped or failed, by Tune's id, as the scheduler notes it.
         tell: Takes a line about each trial that ended.
+        forget: Takes its number then.
         arguments: Of `OptunaSearch`.
     """
 
@@ -42,10 +43,11 @@ class TrainingSearcher(JournaledSearch):
         budget: TrialBudget,
         endings: Mapping[str, Ending],
         tell: Tell,
+        forget: Callable[[int], None],
         **arguments: Any,  # noqa: ANN401 - whatever
     ) -> None:
         super().__init__(journal, side_by_side, behind=2 * side_by_side, metric=SCORE, mode="max", **arguments)
-        self._budget, self._endings, self._tell_user = budget, endings, tell
+        self._budget, self._endings, self._tell_user, self._forget = budget, endings, tell, forget
         self._curves: dict[str, dict[int, float]] = {}
         self._ended: dict[str, Ending] = {}
         self.last_ending = OUT_OF_TIME
@@ -114,6 +116,7 @@ class TrainingSearcher(JournaledSearch):
         self._journal.tell(trial.number, value if state == TrialState.COMPLETE else None, state)
         told = f"{value:.4f}" if value is not None else f"{ending.outcome}: {ending.reason}"
         self._tell_user(f"  trial {trial.number}: {told}")
+        self._forget(trial.number)
 
     def _state_of(self, trial_id: str, ending: Ending) -> TrialState:
         if ending.outcome == "finished":

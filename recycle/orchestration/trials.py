@@ -46,6 +46,7 @@ class TrialSearch:
         rules: When a trial is stopped.
         resources: What a trial occupies.
         seed: Of the sampler.
+        forget: Called with the number of each trial that ended, to remove what nobody needs any more.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TrialSearch:
     rules: StoppingRules
     resources: Resources
     seed: int
+    forget: Callable[[int], None]
 
 
 def run_trials(
@@ -122,6 +124,7 @@ def _run(
         budget=budget,
         endings=scheduler.endings,
         tell=tell,
+        forget=what.forget,
         space=partial(suggest_whole, partial(_suggest, what)),
         points_to_evaluate=[dict(point) for point in what.start] if not before else None,
         # A sampler with the seed alone would repeat its first suggestions after every interruption.

@@ -74,6 +74,7 @@ def artificial_search(train: ArtificialTrial | None = None, **changes: Any) -> T
         "rules": StoppingRules(EPOCHS, 1, grace=2, reduction=3, within=0.15),
         "resources": Resources(),
         "seed": 0,
+        "forget": lambda number: None,
     }
     return TrialSearch(**{**settings, **changes})
 
