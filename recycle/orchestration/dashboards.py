@@ -99,8 +99,8 @@ def _dashboards(paths: RunPaths, first_port: int) -> Iterator[Dashboard]:
             yield Dashboard(title, port, [sys.executable, "-m", "optuna_dashboard._cli", str(journal), *options])
             port += 1
     logs = paths.search_logs if paths.search_logs.is_dir() else paths.event_files
-    options = ("--logdir", str(logs), "--host", LOOPBACK, "--port", str(port))
-    yield Dashboard("TensorBoard", port, [sys.executable, "-m", "tensorboard.main", *options])
+    where = ("--logdir", str(logs), "--host", LOOPBACK, "--port", str(port))
+    yield Dashboard("TensorBoard", port, [sys.executable, "-m", "tensorboard.main", *where])
 
 
 def _write_curves(paths: RunPaths) -> None:

@@ -14,13 +14,17 @@ from recycle.recipe import Search
 RULES = StoppingRules(epochs=8, folds=1, grace=2, reduction=2, within=0.15)
 
 
+TUNE: Any = None
+"""Its controller, which a scheduler like this does not look at."""
+
+
 def goes_on(stopping: EarlyStopping, name: str, curve: Mapping[int, float]) -> int:
     """Feeds a trial's scores until it is stopped; gives the epochs it was granted."""
     trial: Any = SimpleNamespace(trial_id=name)
-    stopping.on_trial_add(None, trial)
+    stopping.on_trial_add(TUNE, trial)
     for epoch, score in curve.items():
         result = {STEP: epoch, SCORE: score, **({VALUE: score} if epoch == RULES.steps else {})}
-        if stopping.on_trial_result(None, trial, result) == "STOP":
+        if stopping.on_trial_result(TUNE, trial, result) == "STOP":
             return epoch
     return RULES.steps
 
@@ -66,8 +70,8 @@ def test_between_folds_the_mean_is_compared_as_it_is() -> None:
     stopping = EarlyStopping(rules, {"known-0": ({8: 0.5, 16: 0.5, 24: 0.5}, True)})
     assert rules.steps == 24
     trial: Any = SimpleNamespace(trial_id="second")
-    stopping.on_trial_add(None, trial)
-    assert stopping.on_trial_result(None, trial, {STEP: 8, SCORE: 0.3}) == "STOP"
+    stopping.on_trial_add(TUNE, trial)
+    assert stopping.on_trial_result(TUNE, trial, {STEP: 8, SCORE: 0.3}) == "STOP"
     assert "is expected to become 0.3000" in stopping.endings["second"].reason
 
 
@@ -87,6 +91,6 @@ def test_grace_is_a_part_of_the_epochs(grace: float, epochs: int, expected: int)
     ],
 )
 def test_errors_are_told_apart(error: Exception, outcome: str) -> None:
-    ending = ending_of(RayTaskError("train", "traceback", error))
+    ending = ending_of(RayTaskError("train", "traceback", error))  # type: ignore[no-untyped-call]
     assert ending.outcome == outcome
     assert str(error) in ending.reason

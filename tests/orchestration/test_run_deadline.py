@@ -91,8 +91,8 @@ def test_plans_are_timed_by_measured_steps(tmp_path: Path) -> None:
     write_synthetic(tmp_path, images=16, image_size=64, seed=0)
     sample = read_coco(tmp_path / "annotations.json", tmp_path)
     plans = [
-        plan_of("quick", name="quick", epochs=1, batch_size=8),
-        plan_of("slow", name="slow", epochs=3, batch_size=8),
+        plan_of("quick", epochs=1, batch_size=8),
+        plan_of("slow", epochs=3, batch_size=8),
     ]
     measured(plans[0].settings, 10.0)
     prepared = Prepared(sample, alternating_folds(sample))
