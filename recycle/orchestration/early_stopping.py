@@ -23,7 +23,7 @@ SCORE, STEP, VALUE = "score", "epoch", "value"
 Outcome = Literal[
     "finished", "stopped", "dropped", "out of time", "interrupted", "crashed", "out of memory", "loss not finite"
 ]
-MEMORY_MESSAGES = ("out of memory", "can't allocate memory", "unable to allocate")
+MEMORY_MESSAGES = ("out of memory", "running low on memory", "can't allocate memory", "unable to allocate")
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,8 @@ class EarlyStopping(AsyncHyperBandScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:  # noqa: ANN401 - Tune's classes
         """Notes the cause, of which Tune tells nobody else in time."""
         # Its accessors look in the storage, to which the file is copied later.
-        path = Path(trial.pickled_error_file)
-        error = cloudpickle.loads(path.read_bytes()) if path.is_file() else TuneError(trial.error_file)
+        pickled = Path(trial.pickled_error_file)
+        error = cloudpickle.loads(pickled.read_bytes()) if pickled.is_file() else _unpickled(Path(trial.error_file))
         self.endings[trial.trial_id] = ending_of(error)
 
     def _why_drop(self, curve: Mapping[int, float], step: int) -> str | None:
@@ -131,6 +131,11 @@ class EarlyStopping(AsyncHyperBandScheduler):
                 super().on_trial_result(cast(Any, None), trial, {STEP: step, SCORE: score})
         if is_finished:
             self._best = max(self._best, curve[max(curve)])
+
+
+def _unpickled(file: Path) -> TuneError:
+    """An error that Tune wrote as text alone, without its line about when it was."""
+    return TuneError(file.read_text(errors="replace").partition("\n")[2])
 
 
 def ending_of(error: Exception) -> Ending:

@@ -2,12 +2,12 @@
 
 import optuna
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from recycle.orchestration.trial_records import importances, records_of
 
-RANGES = {"x": FloatDistribution(0, 1), "idle": FloatDistribution(0, 1)}
+RANGES: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1), "idle": FloatDistribution(0, 1)}
 
 
 def study_of(values: list[float]) -> optuna.Study:
