@@ -21,7 +21,7 @@ from recycle.orchestration.trials import ReportScore, TrialSearch, run_trials
 from recycle.recipe import Resources
 
 EPOCHS = 6
-TRIALS_OF_THE_MODULE = 8
+TRIALS_OF_THE_MODULE = 5
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,10 @@ def states(journal: Path) -> Counter[TrialState]:
 def test_equal_seeds_try_the_same_and_the_first_is_the_start(tmp_path: Path) -> None:
     rules = StoppingRules(EPOCHS, 1, grace=EPOCHS, reduction=3, within=1.0)
     first, second = (
-        [trial.params["x"] for trial in run_artificial(tmp_path / name, ArtificialTrial(0.0), rules=rules).trials]
+        [
+            trial.params["x"]
+            for trial in run_artificial(tmp_path / name, ArtificialTrial(0.0), trials=3, rules=rules).trials
+        ]
         for name in ("one", "two")
     )
     assert first == second
