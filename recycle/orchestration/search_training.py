@@ -137,21 +137,9 @@ def _candidates(
 
 def _search(work: _Searched, space: CandidateSpace, loggers: Sequence[Any]) -> TrainingStudy:
     recipe, paths = work.recipe, work.candidates.paths
-    rules = StoppingRules.of(recipe.search, shrunk(work.model, recipe.search.small).epochs)
-    what = TrialSearch(
-        name=_study_name(work),
-        train=work.candidates,
-        space=space.suggest,
-        start=space.start,
-        rules=rules,
-        resources=work.model.resources,
-        seed=recipe.seed,
-        forget=work.candidates.forget,
-    )
-    side_by_side = work.side_by_side
-    budget = TrialBudget(
-        rules.steps, work.time.ends_at, lambda seconds_a_trial: work.time.reserve(seconds_a_trial, side_by_side)
-    )
+    what, side_by_side = _trial_search(work, space), work.side_by_side
+    steps = what.rules.steps
+    budget = TrialBudget(steps, work.time.ends_at, lambda known: work.time.reserve(known, side_by_side))
     work.console.print(f"Searching {recipe.search.space} for {work.model.name}")
     study = run_trials(
         what,
@@ -163,8 +151,22 @@ def _search(work: _Searched, space: CandidateSpace, loggers: Sequence[Any]) -> T
         callbacks=loggers,
     )
     trials = records_of(study)
-    seconds_a_trial = budget.seconds_a_trial or seconds_known(trials, rules.steps)
+    seconds_a_trial = budget.seconds_a_trial or seconds_known(trials, steps)
     return _finals(work, trials, importances(study, recipe.seed), seconds_a_trial)
+
+
+def _trial_search(work: _Searched, space: CandidateSpace) -> TrialSearch:
+    recipe = work.recipe
+    return TrialSearch(
+        name=_study_name(work),
+        train=work.candidates,
+        space=space.suggest,
+        start=space.start,
+        rules=StoppingRules.of(recipe.search, shrunk(work.model, recipe.search.small).epochs),
+        resources=work.model.resources,
+        seed=recipe.seed,
+        forget=work.candidates.forget,
+    )
 
 
 def _finals(
