@@ -65,6 +65,21 @@ class SearchTime:
         left = self.ends_at - time.monotonic()
         return plan_finals(self.wanted, left, self.seconds_at_full_size(seconds_a_trial), side_by_side)
 
+    def seeds(self, seconds_a_training: float, side_by_side: int) -> int:
+        """Seeds for which there is time now, at least two; 0 where there is time for less.
+
+        Args:
+            seconds_a_training: What the first finals were measured to take.
+            side_by_side: How many are trained at a time.
+        """
+        left = self.ends_at - time.monotonic()
+        fitting = (
+            count
+            for count in range(self.search.seeds, 1, -1)
+            if math.ceil(2 * count / side_by_side) * seconds_a_training <= left
+        )
+        return next(fitting, 0)
+
     def end_of_finals(self, seconds_a_trial: float | None) -> FinalsEnd | None:
         """When finals must be over; None where there is no hurry, or nothing was measured."""
         if self.seconds == math.inf or seconds_a_trial is None:

@@ -18,7 +18,7 @@ from recycle.orchestration.candidates import CandidateTrial, read_joining, small
 from recycle.orchestration.cluster import connected, node_resources, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
 from recycle.orchestration.early_stopping import StoppingRules
-from recycle.orchestration.finals import Finals, name_of
+from recycle.orchestration.finals import Finals, FinalsPlan, name_of
 from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.open_run import open_run
 from recycle.orchestration.plan import digest, image_cache_name
@@ -35,7 +35,7 @@ from recycle.recipe_yaml import write_recipe
 from recycle.report.ensemble import TITLES
 from recycle.report.page.render import write_page
 from recycle.report.page.training_search import page_of
-from recycle.report.training_search import DEFAULT, TrainingStudy, TrialRecord, verdict
+from recycle.report.training_search import DEFAULT, Finalist, TrainingStudy, TrialRecord, verdict
 
 
 @dataclass(frozen=True)
@@ -174,22 +174,36 @@ def _finals(
 ) -> TrainingStudy:
     """Ranks the best trials at full size and compares the winner with the default, as far as there is time."""
     planned = work.time.finals(seconds_a_trial, work.side_by_side)
-    remarks = time_remarks(work.time.wanted, planned)
+    began = time.monotonic()
     best = sorted((one for one in trials if one.value is not None), key=lambda one: one.value or 0.0, reverse=True)
     rivals = [one for one in best if one.changes][: planned.finalists]
     data = training_data(work.prepared, work.pasted)
     finals = Finals(work.candidates, data, work.time.end_of_finals(seconds_a_trial), work.console)
     finalists = finals.rank(rivals, next((one for one in best if not one.changes), None)) if rivals else []
-    winner = finalists[0].name if finalists else name_of(best[0]) if best and best[0].changes else DEFAULT
+    challenger = next((one.name for one in finalists if one.name != DEFAULT and one.full is not None), "")
+    rounds = math.ceil((len(rivals) + 1) / work.side_by_side)
+    seeds = work.time.seeds((time.monotonic() - began) / rounds, work.side_by_side) if challenger else 0
+    remarks = time_remarks(work.time.wanted, FinalsPlan(planned.finalists, seeds))
     compared: SeedsComparison | None = None
-    if finalists and winner != DEFAULT and planned.seeds:
+    if seeds:
         try:
-            compared = finals.compare(winner, planned.seeds)
+            compared = finals.compare(challenger, seeds)
         except TrainingError as error:
-            remarks.append(f"The winner was not compared with the default: {error}")
-    if compared and compared.interval.verdict == "worse":
-        winner = DEFAULT
-    return TrainingStudy(work.model.name, _value(work.recipe), trials, shares, finalists, winner, compared, remarks)
+            remarks.append(f"The best was not compared with the default: {error}")
+    winner = _winner(best, finalists, challenger, compared)
+    value = _value(work.recipe)
+    return TrainingStudy(work.model.name, value, trials, shares, finalists, winner, challenger, compared, remarks)
+
+
+def _winner(
+    best: Sequence[TrialRecord], finalists: Sequence[Finalist], challenger: str, compared: SeedsComparison | None
+) -> str:
+    """By what is known best: means over seeds, else scores at full size, else values of trials, the best first."""
+    if compared:
+        return challenger if compared.difference > 0 else DEFAULT
+    if finalists:
+        return finalists[0].name
+    return name_of(best[0]) if best and best[0].changes else DEFAULT
 
 
 def _value(recipe: Recipe) -> str:

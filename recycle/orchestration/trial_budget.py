@@ -20,7 +20,7 @@ class TrialBudget:
     def __init__(self, steps: int, ends_at: float = math.inf, reserve: Reserve = lambda seconds: 0.0) -> None:
         self._steps, self._ends_at, self._reserve = steps, ends_at, reserve
         self._began: dict[str, float] = {}
-        self._seconds: dict[str, float] = {}
+        self._reports: dict[str, tuple[tuple[int, float], tuple[int, float]]] = {}
 
     def start(self, trial_id: str) -> None:
         """Starts the clock of a trial."""
@@ -28,7 +28,8 @@ class TrialBudget:
 
     def measure(self, trial_id: str, step: int) -> None:
         """Takes the time of a trial that has come so far."""
-        self._seconds[trial_id] = self.elapsed(trial_id) / step * self._steps
+        now = step, self.elapsed(trial_id)
+        self._reports[trial_id] = self._reports.get(trial_id, (now, now))[0], now
 
     def elapsed(self, trial_id: str) -> float:
         """Seconds since a trial began."""
@@ -36,8 +37,10 @@ class TrialBudget:
 
     @property
     def seconds_a_trial(self) -> float | None:
-        """The longest that a whole trial takes as far as is known."""
-        return max(self._seconds.values(), default=None)
+        """The longest that a whole trial takes as far as is known; a single report counts its start for every step."""
+        seconds = [whole_seconds(first, last, self._steps) for first, last in self._reports.values() if first != last]
+        rough = [whole_seconds(first, last, self._steps) for first, last in self._reports.values()]
+        return max(seconds or rough, default=None)
 
     @property
     def trials_end_at(self) -> float:
@@ -51,3 +54,11 @@ class TrialBudget:
     def is_over(self) -> bool:
         """Whether the time of trials is over."""
         return time.monotonic() >= self.trials_end_at
+
+
+def whole_seconds(first: tuple[int, float], last: tuple[int, float], steps: int) -> float:
+    """What a trial takes that was at two steps after so many seconds: what lies between tells its speed."""
+    (step, seconds), (later_step, later_seconds) = first, last
+    if later_step == step:
+        return seconds / step * steps
+    return seconds + (later_seconds - seconds) / (later_step - step) * (steps - step)

@@ -67,8 +67,9 @@ class TrainingStudy:
         trials: All trials.
         importances: Share of each parameter in the variance of the values, by fANOVA; none where too few trials ended.
         finalists: Settings that were trained at full size, the best first.
-        winner: Name of the finalist that won; without finalists, of the best trial.
-        comparison: The winner against the default over several seeds; None where it was not made.
+        winner: Name of the setting that won: over seeds, or at full size, or as searched, as far as there was time.
+        challenger: Name of the best trial among the finalists; empty where there is none.
+        comparison: The challenger against the default over several seeds; None where it was not made.
         remarks: What was left out, and why.
     """
 
@@ -78,6 +79,7 @@ class TrainingStudy:
     importances: Mapping[str, float]
     finalists: Sequence[Finalist]
     winner: str
+    challenger: str
     comparison: SeedsComparison | None
     remarks: Sequence[str] = ()
 
@@ -110,6 +112,7 @@ def study_from_json(document: Mapping[str, Any]) -> TrainingStudy:
         importances=document["importances"],
         finalists=[Finalist(**one) for one in document["finalists"]],
         winner=document["winner"],
+        challenger=document["challenger"],
         comparison=SeedsComparison(**{**compared, "interval": Interval(**compared["interval"])}) if compared else None,
         remarks=document["remarks"],
     )
@@ -119,15 +122,15 @@ def verdict(study: TrainingStudy) -> str:
     """Whether what was found is better than the model as it was, in a sentence."""
     if study.best is None:
         return "No trial came to its end, so the model stays as it is."
-    if study.winner == DEFAULT:
-        return "Nothing that was tried beats the model as the recipe has it."
     compared = study.comparison
+    if compared is None and study.winner == DEFAULT:
+        return "Nothing that was tried beats the model as the recipe has it."
     if compared is None:
         return f"{study.winner} is best, but was not compared with the default over several seeds."
     told = {"better": "better than", "worse": "worse than", "not told apart": "not told apart from"}
     low, high = compared.interval.low, compared.interval.high
     return (
-        f"{study.winner} is {told[compared.interval.verdict]} the default: over {len(compared.scores)} seeds its mean "
+        f"{study.challenger} is {told[compared.interval.verdict]} the default: over {len(compared.scores)} seeds its mean "
         f"{study.value} differs by {compared.difference:+.4f} ({low:+.4f} to {high:+.4f})."
     )
 

@@ -48,7 +48,9 @@ def test_a_search_ends_with_a_recipe_and_is_not_done_twice(quiet_run: RunPaths, 
     assert study.value == "gain of the ensemble in mAP50"
     assert {one.name for one in study.finalists} > {"default"}
     assert all(one.full is not None and -1 < one.full < 1 for one in study.finalists)
-    assert (study.comparison is None) == (study.finalists[0].name == "default")
+    assert study.comparison is not None
+    assert len(study.comparison.scores) == len(study.comparison.others) == 2
+    assert (study.winner == study.challenger) == (study.comparison.difference > 0)
     _is_the_winner(run, study.winner, {f"trial-{trial.number}": trial.changes for trial in study.trials})
     assert "The search" in run.training_report.read_text()
 

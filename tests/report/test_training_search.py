@@ -28,6 +28,7 @@ def study(**changes: object) -> TrainingStudy:
         "importances": {"x": 0.8, "y": 0.2},
         "finalists": FINALISTS,
         "winner": "trial-4",
+        "challenger": "trial-4",
         "comparison": compare_seeds([0.8, 0.81, 0.79], [0.4, 0.42, 0.41]),
         "remarks": ["There was no time for more."],
     }
@@ -45,7 +46,11 @@ def test_the_file_is_read_back() -> None:
         ({}, "trial-4 is better than the default: over 3 seeds its mean mAP50 differs by +0.3900"),
         ({"comparison": compare_seeds([0.4, 0.6], [0.5, 0.4])}, "trial-4 is not told apart from the default"),
         ({"comparison": None}, "was not compared with the default"),
-        ({"winner": "default"}, "Nothing that was tried beats the model as the recipe has it."),
+        (
+            {"comparison": compare_seeds([0.1, 0.11], [0.5, 0.5]), "winner": "default"},
+            "trial-4 is worse than the default",
+        ),
+        ({"winner": "default", "comparison": None}, "Nothing that was tried beats the model as the recipe has it."),
         ({"trials": [trial(3, None, "crashed")], "finalists": []}, "No trial came to its end"),
     ],
 )
@@ -67,8 +72,14 @@ def test_ranks_as_searched_and_at_full_size_are_compared(finalists: list[Finalis
     [
         {},
         {"comparison": None, "importances": {}, "remarks": []},
-        {"finalists": [], "winner": "default"},
-        {"trials": [trial(3, None, "crashed")], "finalists": [], "importances": {}},
+        {"finalists": [], "winner": "default", "challenger": "", "comparison": None},
+        {
+            "trials": [trial(3, None, "crashed")],
+            "finalists": [],
+            "importances": {},
+            "challenger": "",
+            "comparison": None,
+        },
         {"trials": []},
     ],
 )

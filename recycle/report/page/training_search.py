@@ -149,12 +149,12 @@ def _seeds(study: TrainingStudy) -> Figure:
     compared = study.comparison
     assert compared is not None
     series = [
-        charts.Series(study.winner, range(len(compared.scores)), compared.scores, "series-0", mode="markers"),
+        charts.Series(study.challenger, range(len(compared.scores)), compared.scores, "series-0", mode="markers"),
         charts.Series(DEFAULT, range(len(compared.others)), compared.others, "series-1", mode="markers"),
     ]
     return Figure(
         name="seeds",
-        title="The winner and the default over seeds",
+        title="The best trial and the default over seeds",
         saying=f"The means differ by {compared.difference:+.4f}, with 95 % confidence by "
         f"{compared.interval.low:+.4f} to {compared.interval.high:+.4f} (Welch).",
         spec=charts.lines(
