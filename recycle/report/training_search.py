@@ -130,8 +130,8 @@ def verdict(study: TrainingStudy) -> str:
     told = {"better": "better than", "worse": "worse than", "not told apart": "not told apart from"}
     low, high = compared.interval.low, compared.interval.high
     return (
-        f"{study.challenger} is {told[compared.interval.verdict]} the default: over {len(compared.scores)} seeds its mean "
-        f"{study.value} differs by {compared.difference:+.4f} ({low:+.4f} to {high:+.4f})."
+        f"{study.challenger} is {told[compared.interval.verdict]} the default: over {len(compared.scores)} seeds "
+        f"its mean {study.value} differs by {compared.difference:+.4f} ({low:+.4f} to {high:+.4f})."
     )
 
 
