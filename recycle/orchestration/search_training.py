@@ -35,7 +35,7 @@ from recycle.recipe_yaml import write_recipe
 from recycle.report.ensemble import TITLES
 from recycle.report.page.render import write_page
 from recycle.report.page.training_search import page_of
-from recycle.report.training_search import DEFAULT, Finalist, TrainingStudy, TrialRecord, verdict
+from recycle.report.training_search import DEFAULT, Finalist, Importances, TrainingStudy, TrialRecord, verdict
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _trial_search(work: _Searched, space: CandidateSpace) -> TrialSearch:
 
 
 def _finals(
-    work: _Searched, trials: Sequence[TrialRecord], shares: Mapping[str, float], seconds_a_trial: float | None
+    work: _Searched, trials: Sequence[TrialRecord], shares: Importances, seconds_a_trial: float | None
 ) -> TrainingStudy:
     """Ranks the best trials at full size and compares the winner with the default, as far as there is time."""
     planned = work.time.finals(seconds_a_trial, work.side_by_side)

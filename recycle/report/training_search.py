@@ -39,6 +39,19 @@ class TrialRecord:
 
 
 @dataclass(frozen=True)
+class Importances:
+    """What parameters count for.
+
+    Attributes:
+        shares: Share of each in the variance of scores, the largest first; none where too few trials came so far.
+        epoch: The epoch after which scores were compared.
+    """
+
+    shares: Mapping[str, float]
+    epoch: int
+
+
+@dataclass(frozen=True)
 class Finalist:
     """A setting that was trained at full size.
 
@@ -65,7 +78,7 @@ class TrainingStudy:
         model: Name of the searched model.
         value: What was climbed, in words.
         trials: All trials.
-        importances: Share of each parameter in the variance of the values, by fANOVA; none where too few trials ended.
+        importances: What parameters count for, by fANOVA.
         finalists: Settings that were trained at full size, the best first.
         winner: Name of the setting that won: over seeds, or at full size, or as searched, as far as there was time.
         challenger: Name of the best trial among the finalists; empty where there is none.
@@ -76,7 +89,7 @@ class TrainingStudy:
     model: str
     value: str
     trials: Sequence[TrialRecord]
-    importances: Mapping[str, float]
+    importances: Importances
     finalists: Sequence[Finalist]
     winner: str
     challenger: str
@@ -109,7 +122,7 @@ def study_from_json(document: Mapping[str, Any]) -> TrainingStudy:
         model=document["model"],
         value=document["value"],
         trials=[TrialRecord(**{**one, "curve": _curve(one["curve"])}) for one in document["trials"]],
-        importances=document["importances"],
+        importances=Importances(**document["importances"]),
         finalists=[Finalist(**one) for one in document["finalists"]],
         winner=document["winner"],
         challenger=document["challenger"],

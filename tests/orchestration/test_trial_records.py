@@ -15,12 +15,20 @@ def study_of(values: list[float]) -> optuna.Study:
     study = optuna.create_study(direction="maximize")
     study.add_trial(create_trial(value=0.5, user_attrs={"outcome": "finished", "constants": {"changes": {}}}))
     for place, x in enumerate(values):
-        study.add_trial(create_trial(value=x, params={"x": x, "idle": place % 2 / 2}, distributions=RANGES))
+        curve = {1: x / 2, 2: x} if place % 3 == 0 else {1: x / 2}  # most were stopped early
+        parameters = {"x": x, "idle": place % 2 / 2}
+        study.add_trial(
+            create_trial(
+                state=TrialState.PRUNED, params=parameters, distributions=RANGES, intermediate_values=curve, value=x
+            )
+        )
     return study
 
 
 def test_the_parameter_that_decides_counts_most() -> None:
-    shares = importances(study_of([place / 20 for place in range(20)]), seed=0)
+    found = importances(study_of([place / 20 for place in range(20)]), seed=0)
+    shares = found.shares
+    assert found.epoch == 1
     assert list(shares) == ["x", "idle"]
     assert shares["x"] > 0.9
     assert sum(shares.values()) == pytest.approx(1)
@@ -28,7 +36,7 @@ def test_the_parameter_that_decides_counts_most() -> None:
 
 @pytest.mark.parametrize("values", [[], [0.1, 0.2], [0.3] * 8])
 def test_too_little_says_nothing(values: list[float]) -> None:
-    assert importances(study_of(values), seed=0) == {}
+    assert importances(study_of(values), seed=0).shares == {}
 
 
 def test_records_hold_what_the_journal_does() -> None:

@@ -7,7 +7,7 @@ import pytest
 from recycle.evaluation.seeds import compare_seeds
 from recycle.report.page.render import render
 from recycle.report.page.training_search import page_of
-from recycle.report.training_search import Finalist, TrainingStudy, TrialRecord, study_from_json, verdict
+from recycle.report.training_search import Finalist, Importances, TrainingStudy, TrialRecord, study_from_json, verdict
 
 
 def trial(number: int, value: float | None, outcome: str = "finished") -> TrialRecord:
@@ -25,7 +25,7 @@ def study(**changes: object) -> TrainingStudy:
         "model": "yolov5",
         "value": "mAP50",
         "trials": TRIALS,
-        "importances": {"x": 0.8, "y": 0.2},
+        "importances": Importances({"x": 0.8, "y": 0.2}, 2),
         "finalists": FINALISTS,
         "winner": "trial-4",
         "challenger": "trial-4",
@@ -47,7 +47,7 @@ def test_the_file_is_read_back() -> None:
         ({"comparison": compare_seeds([0.4, 0.6], [0.5, 0.4])}, "trial-4 is not told apart from the default"),
         ({"comparison": None}, "was not compared with the default"),
         (
-            {"comparison": compare_seeds([0.1, 0.11], [0.5, 0.5]), "winner": "default"},
+            {"comparison": compare_seeds([0.1, 0.11], [0.5, 0.51]), "winner": "default"},
             "trial-4 is worse than the default",
         ),
         ({"winner": "default", "comparison": None}, "Nothing that was tried beats the model as the recipe has it."),
@@ -71,12 +71,12 @@ def test_ranks_as_searched_and_at_full_size_are_compared(finalists: list[Finalis
     "changes",
     [
         {},
-        {"comparison": None, "importances": {}, "remarks": []},
+        {"comparison": None, "importances": Importances({}, 0), "remarks": []},
         {"finalists": [], "winner": "default", "challenger": "", "comparison": None},
         {
             "trials": [trial(3, None, "crashed")],
             "finalists": [],
-            "importances": {},
+            "importances": Importances({}, 0),
             "challenger": "",
             "comparison": None,
         },

@@ -104,23 +104,27 @@ def _curve(trial: TrialRecord, is_best: bool) -> charts.Series:
 
 
 def _parameters(study: TrainingStudy) -> Section:
-    if not study.importances:
-        lead = "Too few trials came to their end to say which parameters count."
+    if not study.importances.shares:
+        lead = "Too few trials came far enough to say which parameters count."
         return Section("parameters", "Parameters", lead)
-    names = list(study.importances)
+    shares, epoch = study.importances.shares, study.importances.epoch
+    names = list(shares)
     figure = Figure(
         name="importances",
         title="Importance of parameters",
-        saying=f"{names[0]} explains most of what differs between trials, {study.importances[names[0]]:.0%} by fANOVA.",
+        saying=f"{names[0]} explains most of what differs between trials, {shares[names[0]]:.0%} by fANOVA.",
         spec=charts.bars(
             names,
-            list(study.importances.values()),
+            list(shares.values()),
             {"title": {"text": "share of the variance"}, "tickformat": ".0%"},
             ["series-0"] * len(names),
         ),
         height=charts.rows_height(len(names)),
     )
-    lead = "With few trials these shares are rough: they say where to look, not what is true."
+    lead = (
+        f"What counts for the score after epoch {epoch}. With few trials these shares are rough: they say where to "
+        "look, not what is true."
+    )
     return Section("parameters", "Parameters", lead, (figure,))
 
 
