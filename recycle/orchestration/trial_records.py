@@ -41,7 +41,8 @@ def importances(study: optuna.Study, seed: int) -> Importances:
         for number, trial in reached.items():
             alone.add_trial(create_trial(value=scores[number], params=trial.params, distributions=trial.distributions))
     forest = optuna.importance.FanovaImportanceEvaluator(seed=seed)
-    return Importances(dict(optuna.importance.get_param_importances(alone, evaluator=forest)), epoch)
+    shares = optuna.importance.get_param_importances(alone, evaluator=forest)
+    return Importances({name: float(share) for name, share in shares.items()}, epoch)
 
 
 def _score_at(trial: optuna.trial.FrozenTrial, epoch: int) -> float:
