@@ -8,16 +8,14 @@ search is continued by the same command.
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
 from rich.console import Console
 
+from recycle.orchestration.end_of_job import duration
 from recycle.orchestration.job import ExitStatus, run_job
 from recycle.orchestration.search_ensemble import search_ensemble
-
-SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,19 +39,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--trials", type=int, metavar="N", help="settings to try in all, those of earlier searches counted"
     )
     parser.add_argument(
-        "--time-budget", type=_seconds, metavar="10m", help="ends the search after so long: a number with s, m or h"
+        "--time-budget", type=duration, metavar="10m", help="ends the search after so long: a number with s, m or h"
     )
     parser.add_argument(
         "--set", nargs="+", default=[], metavar="KEY=VALUE", help="changes the recipe's fusion, as in fusion.metric=map"
     )
     return parser.parse_args(arguments)
-
-
-def _seconds(text: str) -> float:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if not found or not float(found[1]):
-        raise argparse.ArgumentTypeError(f"must be a positive number with s, m or h, as in 10m, but got {text!r}")
-    return float(found[1]) * SECONDS[found[2]]
 
 
 if __name__ == "__main__":

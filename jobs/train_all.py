@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from recycle.orchestration.end_of_job import DEADLINE, TIME_BUDGET
 from recycle.orchestration.job import ExitStatus, run_job
 from recycle.orchestration.plan_report import foresee
 from recycle.orchestration.run import run
@@ -26,7 +27,8 @@ def main() -> ExitStatus:
 
     def body(console: Console) -> ExitStatus:
         recipe = load_recipe(arguments.recipe, arguments.set)
-        results = run(recipe, arguments.data, root, resume=arguments.resume, console=console)
+        seconds, resume = arguments.seconds, arguments.resume
+        results = run(recipe, arguments.data, root, resume=resume, console=console, seconds=seconds)
         return ExitStatus.MEMBERS_FAILED if results.failed else ExitStatus.SUCCESS
 
     def plan_only(console: Console) -> ExitStatus:
@@ -57,15 +59,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--run-dir", type=Path, metavar="RUN", help="where everything goes (default: runs/<recipe>-<time>)"
     )
-    parser.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change the recipe, for example models.0.epochs=2 seed=1",
-    )
+    change = "change the recipe, as models.0.epochs=2 seed=1"
+    parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=change)
     parser.add_argument("--resume", action="store_true", help="continue the run in RUN; nothing finished is redone")
+    end = parser.add_mutually_exclusive_group()
+    end.add_argument("--time-budget", **TIME_BUDGET)
+    end.add_argument("--deadline", **DEADLINE)
     parser.add_argument("--plan", action="store_true", help="print what the run would take, and train nothing")
     parser.add_argument("--probe", action="store_true", help="measure a few steps of each model here, then as --plan")
     parser.add_argument("--gpus", type=int, metavar="N", help="plan for N GPUs")

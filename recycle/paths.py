@@ -143,6 +143,45 @@ class RunPaths:
         return self.root / "fusion.json"
 
     @property
+    def training_journal(self) -> Path:
+        """Optuna's journal of the search of a model's training settings."""
+        return self.root / "training.journal"
+
+    @property
+    def training_study(self) -> Path:
+        """What the search of a model's training settings tried and found."""
+        return self.root / "training-search.json"
+
+    @property
+    def training_report(self) -> Path:
+        """The same as a page for a browser."""
+        return self.root / "training-search.html"
+
+    @property
+    def winner(self) -> Path:
+        """The recipe with the best training settings that a search found."""
+        return self.root / "winner.yaml"
+
+    @property
+    def search_logs(self) -> Path:
+        """What Ray Tune keeps of trials, TensorBoard's events among it."""
+        return self.root / "search" / "logs"
+
+    @property
+    def event_files(self) -> Path:
+        """Curves of members as TensorBoard reads them."""
+        return self.root / "tensorboard"
+
+    def trial(self, number: int) -> "RunPaths":
+        """The members of one trial of a search, as those of a run."""
+        return RunPaths(self.root / "search" / "trials" / f"{number:04d}")
+
+    @property
+    def finals(self) -> "RunPaths":
+        """The members that a search trains at full size, as those of a run."""
+        return RunPaths(self.root / "search" / "finals")
+
+    @property
     def leaderboard(self) -> Path:
         """Scores of submissions of this run and of those beside it."""
         return leaderboard_of(self.root.absolute().parent)

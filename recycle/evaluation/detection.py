@@ -85,6 +85,21 @@ def evaluate(truth: Dataset, predictions: Predictions) -> DetectionScores:
     return _scores(evaluation.eval["precision"][..., 0], names, len(images))
 
 
+def own_score(truth: Dataset, predictions: Predictions, metric: str) -> float:
+    """One number for the predictions of a model, from 0 to 1.
+
+    Args:
+        truth: As `evaluate`.
+        predictions: As `evaluate`.
+        metric: `map50`, `map` or `map75`.
+
+    Raises:
+        DataError: As `evaluate`.
+    """
+    score: float | None = getattr(evaluate(truth, predictions), metric)
+    return score or 0.0
+
+
 def _truth_annotations(truth: Dataset, images: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
     columns = truth_columns(truth, images)
     return _records(

@@ -65,7 +65,7 @@ def tune(
         tried.append(FusionTrial(settings, objective(settings)))
         return tried[-1].score
 
-    with _quiet_optuna():
+    with quiet_optuna():
         study = optuna.create_study(direction="maximize", sampler=_sampler(seed))
         for settings in dict.fromkeys(start):
             study.enqueue_trial(parameters_of(settings, objective.models))
@@ -81,7 +81,8 @@ def _sampler(seed: int) -> optuna.samplers.TPESampler:
 
 
 @contextmanager
-def _quiet_optuna() -> Iterator[None]:
+def quiet_optuna() -> Iterator[None]:
+    """Has Optuna tell warnings alone while the block runs."""
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

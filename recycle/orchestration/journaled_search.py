@@ -19,14 +19,21 @@ class JournaledSearch(OptunaSearch):
     Args:
         journal: Holds what was tried before, and gets every trial once Optuna is told its result.
         side_by_side: Settings that are tried at a time.
+        behind: Results that a suggestion does without.
         arguments: Of `OptunaSearch`.
     """
 
-    def __init__(self, journal: optuna.Study, side_by_side: int, **arguments: Any) -> None:  # noqa: ANN401 - whatever
+    def __init__(
+        self,
+        journal: optuna.Study,
+        side_by_side: int,
+        behind: int = BEHIND,
+        **arguments: Any,  # noqa: ANN401 - whatever
+    ) -> None:
         memory = optuna.create_study(direction=journal.direction)
         memory.add_trials(journal.get_trials(deepcopy=False))
         self._journal, self._memory, self._known_before = journal, memory, len(memory.trials)
-        self._side_by_side = side_by_side
+        self._side_by_side, self._behind = side_by_side, behind
         self._ahead: dict[str, Any] | None = None
         self._suggested: list[str] = []
         self._results: dict[str, tuple[dict[str, Any] | None, bool]] = {}
@@ -55,7 +62,7 @@ class JournaledSearch(OptunaSearch):
         self._tell(len(self._suggested))
 
     def _look_ahead(self) -> dict[str, Any] | None:
-        count = max(0, len(self._suggested) - BEHIND)
+        count = max(0, len(self._suggested) - self._behind)
         if any(trial_id not in self._results for trial_id in self._suggested[self._told : count]):
             return None
         self._tell(count)
@@ -68,6 +75,9 @@ class JournaledSearch(OptunaSearch):
         """Tells the results of so many settings, the first ones; Optuna knows each by its number."""
         for number in range(self._told, count):
             if result := self._results.get(self._suggested[number]):
-                super().on_trial_complete(str(number), *result)
-                self._journal.add_trial(self._memory.get_trials(deepcopy=False)[self._known_before + number])
+                self._tell_one(number, *result)
         self._told = count
+
+    def _tell_one(self, number: int, result: dict[str, Any] | None, error: bool) -> None:
+        super().on_trial_complete(str(number), result, error)
+        self._journal.add_trial(self._memory.get_trials(deepcopy=False)[self._known_before + number])

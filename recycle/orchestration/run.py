@@ -1,5 +1,7 @@
 """The whole run, from a recipe and a folder to a submission: the one function behind `jobs/train_all.py`."""
 
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,13 +11,14 @@ from recycle.data.copy_paste import require_suitable
 from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
 from recycle.models.prerequisites import missing_masks
 from recycle.orchestration.attempt_log import AttemptLog
-from recycle.orchestration.cluster import connected, node_resources, require_resources
+from recycle.orchestration.cluster import cluster_resources, connected, node_resources, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.open_run import open_run, recorded_data, require_same_data
 from recycle.orchestration.plan import image_cache_name, plan_members
+from recycle.orchestration.run_deadline import measure_speed, plan_training, seconds_for_fusion
 from recycle.orchestration.train import MemberTraining
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
@@ -26,7 +29,9 @@ from recycle.training.class_weights import require_known_classes
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 
 
-def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console: Console) -> Results:
+def run(
+    recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console: Console, seconds: float = math.inf
+) -> Results:
     """Trains every member, predicts, fuses, scores, and writes the submission.
 
     Args:
@@ -36,6 +41,7 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         root: The run folder.
         resume: Whether to continue the run that the folder holds.
         console: Where progress and results are shown; without markup, as class names may look like it.
+        seconds: When all must be over, from now: members that cannot finish are left out.
 
     Returns:
         The scores, which are also in `results.json`; `failed` names members that were given up.
@@ -43,18 +49,34 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
     Raises:
         RecycleError: With what the user has to mend; what was finished stays in the run folder.
     """
+    ends_at = time.monotonic() + seconds
     paths = RunPaths(root)
     with open_run(recipe, paths, resume=resume):
-        prepared = _prepare(recipe, data, paths, console)
+        prepared = prepare_run(recipe, data, paths, console)
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
         ledger = Ledger(paths.ledger)
+        if seconds < math.inf:
+            measure_speed(recipe, prepared, console)
         with connected():
-            failed = _train(recipe, plans, prepared, ledger, paths, console)
+            failed = _train(recipe, plans, prepared, ledger, paths, console, ends_at)
             finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
-            return finish_run(TrainedRun(recipe, prepared, finished, failed, paths), console)
+            trained = TrainedRun(recipe, prepared, finished, failed, paths)
+            budget = seconds_for_fusion(ends_at, time.monotonic()) if seconds < math.inf else None
+            return finish_run(trained, console, time_budget_s=budget)
 
 
-def _prepare(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:
+def prepare_run(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:
+    """Checks and divides the data that a run, or a search, is begun or continued with.
+
+    Args:
+        recipe: The recipe.
+        data: As for `run`.
+        paths: The run folder.
+        console: Where it is told about.
+
+    Raises:
+        RecycleError: With what the user has to mend.
+    """
     console.print(f"Checking the data; the run is in {paths.root}")
     data = data or recorded_data(paths)
     folder = data or draw_sample(recipe.data, recipe.seed, paths)
@@ -95,6 +117,7 @@ def _train(
     ledger: Ledger,
     paths: RunPaths,
     console: Console,
+    ends_at: float,
 ) -> dict[str, str]:
     """Trains what the ledger does not hold yet; gives the reasons of members that were given up."""
     missing = [plan for plan in plans if ledger.finished(plan.key) is None]
@@ -108,16 +131,22 @@ def _train(
 
     with Display(console) as display, image_caches_removed(image_cache_name(paths)):
         require_resources({plan.settings.name: plan.settings for plan in missing}.values(), node_resources())
-        pasted = paste_into_folds(recipe, prepared, [plan.fold for plan in missing], paths, display.log)
-        return MemberTraining(
-            missing,
+        timed = None
+        if ends_at < math.inf:
+            timed = plan_training(missing, prepared, cluster_resources(), ends_at, time.monotonic, console)
+        wanted = timed.plans if timed else missing
+        pasted = paste_into_folds(recipe, prepared, [plan.fold for plan in wanted], paths, display.log)
+        given_up = MemberTraining(
+            wanted,
             TrainingData(prepared.train, prepared.test, prepared.folds, pasted),
             retries=recipe.retries,
             on_finished=record,
             display=display,
             progress_file=paths.progress,
             attempt_log=AttemptLog(paths.attempts),
+            deadline=timed.deadline if timed else None,
         ).run()
+        return {**(timed.left_out if timed else {}), **given_up}
 
 
 def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) -> FinishedMember:

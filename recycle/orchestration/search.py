@@ -29,6 +29,10 @@ Space = Callable[[optuna.Trial], dict[str, Any]]
 
 SCORE = "score"
 CONSTANTS = "constants"
+OUTCOME, REASON = "outcome", "reason"
+"""What the journal tells of a trial that did not come to its end."""
+
+INTERRUPTED = ("interrupted", "the search was interrupted")
 SECONDS_BETWEEN_LINES = 10
 SIDE_BY_SIDE = 4
 """Settings that are tried at a time, at most."""
@@ -127,8 +131,8 @@ def search(
     """
     if trials < 1:
         raise RecipeError(f"trials must be at least 1, but got trials={trials}.")
-    with _tune_settings():
-        study = _open_study(what.name, journal)
+    with tune_settings():
+        study = open_study(what.name, journal)
         known = len(_scored(study))
         tell(f"Searching settings: {trials} trials, {known} of them known before; journal: {journal}")
         if known < trials:
@@ -138,8 +142,8 @@ def search(
     return tuple(SearchTrial(_parameters(trial), float(trial.value or 0)) for trial in _scored(study))
 
 
-def _open_study(name: str, journal: Path) -> optuna.Study:
-    """Opens the study; trials that a killed search left running are closed as failed."""
+def open_study(name: str, journal: Path) -> optuna.Study:
+    """Opens the study of this name; trials that a killed search left running are closed as failed."""
     journal.parent.mkdir(parents=True, exist_ok=True)
     study = optuna.create_study(
         study_name=name,
@@ -147,8 +151,11 @@ def _open_study(name: str, journal: Path) -> optuna.Study:
         direction="maximize",
         load_if_exists=True,
     )
-    for trial in study.get_trials(states=[TrialState.RUNNING]):
-        study.tell(trial.number, state=TrialState.FAIL)
+    for trial in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+        stale = optuna.Trial(study, trial._trial_id)
+        for attribute, told in zip((OUTCOME, REASON), INTERRUPTED, strict=True):
+            stale.set_user_attr(attribute, told)
+        study.tell(stale, state=TrialState.FAIL)
     return study
 
 
@@ -163,7 +170,7 @@ def _run(what: Search, study: optuna.Study, trials: int, time_budget_s: float | 
     algorithm = JournaledSearch(
         study,
         min(SIDE_BY_SIDE, int(cluster_resources()["CPU"]) // _cpus_a_trial()),
-        space=partial(_suggest, what.space),
+        space=partial(suggest_whole, what.space),
         metric=SCORE,
         mode="max",
         points_to_evaluate=[dict(parameters) for parameters in what.start] if finished == 0 else None,
@@ -201,7 +208,7 @@ def _run_config(folder: str, progress: "Progress") -> tune.RunConfig:
     )
 
 
-def _suggest(space: Space, trial: optuna.Trial) -> dict[str, Any]:
+def suggest_whole(space: Space, trial: optuna.Trial) -> dict[str, Any]:
     """Keeps in the journal what the space gives beside its suggestions."""
     constants = space(trial)
     if constants:
@@ -219,18 +226,20 @@ def _cpus_a_trial() -> int:
 
 
 @contextmanager
-def _tune_settings() -> Iterator[None]:
+def tune_settings() -> Iterator[None]:
     """Has Tune start workers together, and write no logs of every trial, which nobody reads and which take long."""
     settings = {
         # All workers start at once: one that starts later would lose its trial to one that is free before it is up.
         "TUNE_MAX_PENDING_TRIALS_PG": str(SIDE_BY_SIDE),
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
         "RAY_AIR_NEW_OUTPUT": "0",
     }
     before = {name: os.environ.get(name) for name in settings}
     verbosity = optuna.logging.get_verbosity()
-    logging.getLogger("ray.tune").setLevel(logging.ERROR)  # it misses those logs, once a trial
+    # It misses those logs, once a trial, and shows errors that we tell in a line.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     os.environ.update(settings)
     try:

@@ -14,6 +14,7 @@ from recycle.files import write_text
 from recycle.orchestration.actors import ActorHandle, start_progress_board, start_train_actor
 from recycle.orchestration.attempt_log import AttemptLog
 from recycle.orchestration.cluster import cluster_resources, ray_resources
+from recycle.orchestration.deadline import Deadline
 from recycle.orchestration.scheduling import longest_first, next_to_start
 from recycle.report.progress import Display, Snapshot
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
@@ -21,6 +22,8 @@ from recycle.training.progress import Progress
 
 SECONDS_BETWEEN_LOOKS = 0.5
 ERROR_FILE = "error.txt"
+TOO_LATE = "it could not have finished before the deadline"
+NOT_IN_TIME = "it was not finished at the deadline"
 
 FINAL_ERRORS = (NonFiniteLossError, RecipeError, WeightsError)
 """What would only happen again: the user has to mend it."""
@@ -48,6 +51,7 @@ class MemberTraining:
         display: Shows progress.
         progress_file: Replaced at every look with the progress of the running members.
         attempt_log: Told of every start and end.
+        deadline: What cannot finish until then is left out; without one there is no hurry.
     """
 
     def __init__(
@@ -60,8 +64,10 @@ class MemberTraining:
         display: Display,
         progress_file: Path,
         attempt_log: AttemptLog,
+        deadline: Deadline | None = None,
     ) -> None:
-        self._waiting = longest_first(plans)
+        self._waiting = deadline.in_order(plans) if deadline else longest_first(plans)
+        self._deadline = deadline
         self._running: dict[ray.ObjectRef[MemberOutcome], _Attempt] = {}
         self._attempts: Counter[str] = Counter()
         self._finished: list[str] = []
@@ -83,8 +89,10 @@ class MemberTraining:
         """
         try:
             while self._waiting or self._running:
+                self._keep_deadline()
                 self._start_what_fits()
-                done, _ = ray.wait(list(self._running), num_returns=1, timeout=SECONDS_BETWEEN_LOOKS)
+                running = list(self._running)
+                done, _ = ray.wait(running, timeout=SECONDS_BETWEEN_LOOKS) if running else ([], [])
                 for reference in done:
                     self._settle(reference)
                 self._show()
@@ -94,6 +102,27 @@ class MemberTraining:
             ray.kill(self._board)
         return self._given_up
 
+    def _keep_deadline(self) -> None:
+        """Leaves out what cannot finish any more, and ends what should have."""
+        if self._deadline is None:
+            return
+        for attempt in self._running.values():
+            if progress := self._latest.get(attempt.plan.name):
+                self._deadline.measure(attempt.plan, progress.step / progress.steps)
+        for plan in [plan for plan in self._waiting if not self._deadline.admits(plan)]:
+            self._waiting.remove(plan)
+            self._leave_out(plan, TOO_LATE)
+        if self._deadline.is_over():
+            for attempt in self._running.values():
+                ray.kill(attempt.actor)
+                self._attempt_log.ended(attempt.plan.name, attempt.number, "failed", "", NOT_IN_TIME)
+                self._leave_out(attempt.plan, NOT_IN_TIME)
+            self._running.clear()
+
+    def _leave_out(self, plan: MemberPlan, reason: str) -> None:
+        self._given_up[plan.name] = reason
+        self._display.log(f"{plan.name}: left out: {reason}")
+
     def _start_what_fits(self) -> None:
         while plan := next_to_start(self._waiting, self._free_resources()):
             self._waiting.remove(plan)
@@ -101,6 +130,8 @@ class MemberTraining:
             number = self._attempts[plan.name]
             attempt = _Attempt(plan, start_train_actor(plan.settings.resources), number)
             self._running[attempt.actor.run.remote(plan, self._data, self._board)] = attempt
+            if self._deadline:
+                self._deadline.start(plan)
             self._attempt_log.started(plan.name, number, ray_resources(plan.settings.resources), cluster_resources())
             self._display.log(f"{plan.name}: started" + (f" (attempt {number})" if number > 1 else ""))
 

@@ -41,6 +41,7 @@ from recycle.recipe.pixel_augmentations import (
     RGBShift,
     Sharpen,
 )
+from recycle.recipe.search import Search, SmallStage
 from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings
 from recycle.recipe.training import Fold, ModelSettings, Resources
 from recycle.recipe.yolo import YOLO
@@ -100,9 +101,11 @@ __all__ = [
     "Resize",
     "Resources",
     "Rotate90",
+    "Search",
     "Settings",
     "Sharpen",
     "ShiftScaleRotate",
+    "SmallStage",
     "SoftCrossEntropy",
     "Synthetic",
     "VerticalFlip",
@@ -125,6 +128,8 @@ class Recipe(Settings):
     """The models of the ensemble; each is trained once for each fold."""
     fusion: Fusion = Fusion()
     """The search of fusion settings."""
+    search: Search = Search()
+    """The search of a model's training settings, which `jobs/search_training.py` does."""
     retries: int = Field(default=2, ge=0)
     """How often a member that failed is continued from its last checkpoint."""
 
@@ -137,6 +142,25 @@ class Recipe(Settings):
                     f"folds of model {model.name!r} must be from 0 to {self.data.folds - 1}, as data.folds is "
                     f"{self.data.folds}, but got {absent[0]}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _searched_folds_exist(self) -> Self:
+        absent = [fold for fold in self.search.folds if fold >= self.data.folds]
+        if absent:
+            raise ValueError(
+                f"search.folds must be from 0 to {self.data.folds - 1}, as data.folds is {self.data.folds}, "
+                f"but got {absent[0]}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _a_part_of_the_data_has_no_pasted_objects(self) -> Self:
+        if self.search.small.data_fraction < 1 and self.data.copy_paste is not None:
+            raise ValueError(
+                "search.small.data_fraction must be 1 where data.copy_paste is set, which is done for whole training "
+                f"parts, but got {self.search.small.data_fraction}"
+            )
         return self
 
     @field_validator("models")

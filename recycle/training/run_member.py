@@ -4,11 +4,12 @@ import shutil
 import socket
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from mmengine.dist import barrier, get_world_size, is_main_process
+from mmengine.hooks import Hook
 
 from recycle.data.image_cache import open_image_cache
 from recycle.errors import RecycleWarning
@@ -19,10 +20,18 @@ from recycle.training.progress import Progress
 from recycle.training.train import load_member, train_member
 
 
-def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress], None]) -> MemberOutcome:
+def run_member(
+    plan: MemberPlan, data: TrainingData, report: Callable[[Progress], None], watching: Sequence[Hook] = ()
+) -> MemberOutcome:
     """Trains a member from its last checkpoint, if there is one, and writes its predictions.
 
     Where several processes of one group call it, they train the member together and the first of them predicts.
+
+    Args:
+        plan: The member.
+        data: What it shares with others.
+        report: Called about once a second with its progress.
+        watching: Hooks that watch the training.
 
     Raises:
         NonFiniteLossError: If the loss becomes NaN or infinite.
@@ -36,7 +45,7 @@ def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress]
     train, validation = data.fold(plan.fold)
     with _warnings() as told, open_image_cache(plan.cache_name, plan.cache_gib) as cache:
         task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache)
-        train_member(task, report)
+        train_member(task, report, watching)
         if is_main_process():
             _predict(plan, task, data)
     return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname(), tuple(told))

@@ -1,0 +1,133 @@
+"""Until when a run may last, and what of it is left out so that the end is kept."""
+
+import heapq
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from recycle.orchestration.cluster import ray_resources
+from recycle.orchestration.scheduling import next_to_start
+from recycle.report.plan import PlannedMember
+from recycle.training.member import MemberPlan
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class DeadlinePlan:
+    """What there is time for.
+
+    Attributes:
+        members: Those that are trained, in the order in which they start.
+        left_out: The others.
+    """
+
+    members: Sequence[PlannedMember]
+    left_out: Sequence[PlannedMember]
+
+
+def plan_until(members: Sequence[PlannedMember], pool: Mapping[str, float], seconds: float) -> DeadlinePlan:
+    """Chooses what can finish, most expected gain per hour of a GPU first (of a core, where none is asked for).
+
+    What a member will bring is not known before it is trained. A model's first member makes the ensemble see something
+    new; each further one adds less, as the mean over n members does: the n-th counts 1/n.
+
+    Args:
+        members: All that should be trained.
+        pool: What they share, under Ray's names.
+        seconds: Time there is.
+    """
+    waiting, chosen, left_out = list(members), list[PlannedMember](), list[PlannedMember]()
+    counts: Counter[str] = Counter()
+    while waiting:
+        best = max(waiting, key=lambda member: 1 / (counts[member.settings.name] + 1) / _cost(member))
+        waiting.remove(best)
+        if order := _order_that_fits([*chosen, best], pool, seconds):
+            chosen = order
+            counts[best.settings.name] += 1
+        else:
+            left_out.append(best)
+    return DeadlinePlan(chosen, left_out)
+
+
+def _order_that_fits(
+    members: Sequence[PlannedMember], pool: Mapping[str, float], seconds: float
+) -> list[PlannedMember] | None:
+    """The order as it is, so that a wrong estimate costs what matters least; else the longest first, if that fits."""
+    longest_first = sorted(members, key=lambda member: member.seconds, reverse=True)
+    for order in (list(members), longest_first):
+        if seconds_in_order(order, pool) <= seconds:
+            return order
+    return None
+
+
+def seconds_in_order(members: Sequence[PlannedMember], pool: Mapping[str, float]) -> float:
+    """Plays through how members share a machine; the first that fits starts first.
+
+    Args:
+        members: What is to be done; each fits on the empty machine.
+        pool: What the machine has, under Ray's names.
+    """
+    waiting = list(members)
+    free = dict(pool)
+    running: list[tuple[float, int]] = []
+    now = 0.0
+    while waiting or running:
+        while member := next_to_start(waiting, free):
+            waiting.remove(member)
+            _take(free, member, -1)
+            heapq.heappush(running, (now + member.seconds, members.index(member)))
+        now, ended = heapq.heappop(running)
+        _take(free, members[ended], 1)
+    return now
+
+
+class Deadline:
+    """Keeps an end while members train: knows how long they take, as planned at first, then as measured.
+
+    Args:
+        ends_at: When training must be over, on the clock.
+        members: What is to be trained, in the order in which it starts, with the time expected for each.
+        clock: Gives seconds.
+    """
+
+    def __init__(self, ends_at: float, members: Sequence[PlannedMember], clock: Clock = time.monotonic) -> None:
+        self._ends_at, self._clock = ends_at, clock
+        self._expected = {member.name: member.seconds for member in members}
+        self._began: dict[str, float] = {}
+        self._slowness: dict[str, float] = {}
+
+    def in_order(self, plans: Sequence[MemberPlan]) -> list[MemberPlan]:
+        """Sorts members into the order in which they start."""
+        places = {name: place for place, name in enumerate(self._expected)}
+        return sorted(plans, key=lambda plan: places[plan.name])
+
+    def start(self, plan: MemberPlan) -> None:
+        """Starts the clock of a member."""
+        self._began[plan.name] = self._clock()
+
+    def measure(self, plan: MemberPlan, done: float) -> None:
+        """Takes from a member of which such a part is done how long all of it takes."""
+        self._slowness[plan.name] = (self._clock() - self._began[plan.name]) / done / self._expected[plan.name]
+
+    def admits(self, plan: MemberPlan) -> bool:
+        """Whether a member that starts now will have finished."""
+        slowness = fmean(self._slowness.values()) if self._slowness else 1.0
+        return self._clock() + self._expected[plan.name] * slowness <= self._ends_at
+
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return self._clock() >= self._ends_at
+
+
+def _cost(member: PlannedMember) -> float:
+    resources = member.settings.resources
+    return max(member.seconds, math.ulp(1.0)) * (resources.num_gpus or resources.num_cpus)
+
+
+def _take(free: dict[str, float], member: PlannedMember, sign: int) -> None:
+    for name, amount in ray_resources(member.settings.resources).items():
+        free[name] += sign * amount
