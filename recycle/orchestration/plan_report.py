@@ -1,6 +1,5 @@
 """What a run will take, found out without training anything: the function behind `train_all.py --plan`."""
 
-import heapq
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +9,12 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from recycle.data.prepare import PreparedData, prepare_data
-from recycle.orchestration.cluster import ray_resources, require_resources
+from recycle.orchestration.cluster import require_resources
 from recycle.orchestration.expectation import expect
 from recycle.orchestration.member_names import folds_of, member_name
+from recycle.orchestration.nodes import Needs, Node
 from recycle.orchestration.probing import probe_models
-from recycle.orchestration.scheduling import next_to_start
+from recycle.orchestration.scheduling import Job, seconds_until_done
 from recycle.paths import RunPaths, probes_folder
 from recycle.recipe import Fold, Model, Recipe
 from recycle.report.plan import Plan, PlannedMember, plan_summary, plan_table
@@ -60,7 +60,7 @@ def show_plan(recipe: Recipe, prepared: PreparedData | None, gpus: int | None, p
         DataError: If a file of measured speeds does not hold one.
     """
     pool, machine = _machine(recipe, gpus)
-    require_resources(recipe.models, [pool])
+    require_resources(recipe.models, [Node("", pool)])
     if prepared is None:
         count, images = _assumed(recipe), f"{IMAGES_OF_REFERENCE:,} training images assumed, as no --data was given"
     else:
@@ -75,34 +75,19 @@ def show_plan(recipe: Recipe, prepared: PreparedData | None, gpus: int | None, p
 
 
 def seconds_until_all_are_done(members: Sequence[PlannedMember], pool: Mapping[str, float]) -> float:
-    """Plays through how members share a machine, the longest that fits first.
+    """Plays through how members share a machine, by the policy that a run has.
 
     Args:
         members: What is to be done; each fits on the empty machine.
         pool: What the machine has, under Ray's names.
     """
-    waiting = sorted(members, key=lambda member: member.seconds, reverse=True)
-    free = dict(pool)
-    running: list[tuple[float, int]] = []
-    now = 0.0
-    while waiting or running:
-        while member := next_to_start(waiting, free):
-            waiting.remove(member)
-            _take(free, member, -1)
-            heapq.heappush(running, (now + member.seconds, members.index(member)))
-        now, ended = heapq.heappop(running)
-        _take(free, members[ended], 1)
-    return now
+    jobs = [Job(member.name, Needs.of(member.settings.resources), member.seconds) for member in members]
+    return seconds_until_done(jobs, [Node("", pool)])
 
 
 def _prepared(recipe: Recipe, data: Path) -> PreparedData:
     with TemporaryDirectory() as folder:
         return prepare_data(recipe.data, recipe.seed, data, RunPaths(Path(folder)))
-
-
-def _take(free: dict[str, float], member: PlannedMember, sign: int) -> None:
-    for name, amount in ray_resources(member.settings.resources).items():
-        free[name] += sign * amount
 
 
 def _planned(model: Model, fold: Fold, images: int, probes: Path) -> PlannedMember:

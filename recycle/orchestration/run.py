@@ -9,7 +9,8 @@ from recycle.data.copy_paste import require_suitable
 from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
 from recycle.models.prerequisites import missing_masks
 from recycle.orchestration.attempt_log import AttemptLog
-from recycle.orchestration.cluster import connected, node_resources, require_resources
+from recycle.orchestration.autoscaling import nodes_that_may_come
+from recycle.orchestration.cluster import cluster_nodes, connected, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.image_caches import image_caches_removed
@@ -107,7 +108,8 @@ def _train(
         ledger.append(_entry(plan, outcome, attempts, paths.root.absolute()))
 
     with Display(console) as display, image_caches_removed(image_cache_name(paths)):
-        require_resources({plan.settings.name: plan.settings for plan in missing}.values(), node_resources())
+        nodes = [*cluster_nodes(), *nodes_that_may_come()]
+        require_resources({plan.settings.name: plan.settings for plan in missing}.values(), nodes)
         pasted = paste_into_folds(recipe, prepared, [plan.fold for plan in missing], paths, display.log)
         return MemberTraining(
             missing,

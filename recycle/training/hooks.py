@@ -3,17 +3,16 @@
 import math
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
-from mmengine.dist import barrier, get_rank, is_main_process
+from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from recycle.data.loading import seed_everything
 from recycle.errors import NonFiniteLossError
-from recycle.files import replacing
 from recycle.models.checkpoints import load_checkpoint
+from recycle.training.checkpoints import save_checkpoint
 from recycle.training.member import MemberTask
 from recycle.training.phase import PhaseTask
 from recycle.training.progress import Progress, Report
@@ -101,7 +100,7 @@ class SaveHook(Hook):
                     f"{self._member.name}: the weights {name} became NaN or infinite by step {step} "
                     f"(epoch {epoch}); {_what_is_kept(self._member)}"
                 )
-        self._save(runner, self._member.last_checkpoint, is_resumable=True, meta={"phase": self._phase.position})
+        save_checkpoint(runner, self._member.last_checkpoint, meta={"phase": self._phase.position})
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Saves the weights when the score is the highest so far."""
@@ -109,19 +108,7 @@ class SaveHook(Hook):
         if score > self._best:
             self._best = score
             meta = {"epoch": self._phase.epochs_before + runner.epoch, "map50": score}
-            self._save(runner, self._member.best_checkpoint, is_resumable=False, meta=meta)
-
-    def _save(self, runner: Runner, path: Path, *, is_resumable: bool, meta: dict[str, Any]) -> None:
-        if is_main_process():
-            with replacing(path) as temporary:
-                runner.save_checkpoint(
-                    str(path.parent),
-                    temporary.name,
-                    save_optimizer=is_resumable,
-                    save_param_scheduler=is_resumable,
-                    meta=meta,
-                )
-        barrier()
+            save_checkpoint(runner, self._member.best_checkpoint, is_resumable=False, meta=meta)
 
 
 class ProgressHook(Hook):

@@ -14,18 +14,28 @@ from recycle.data.image_cache import open_image_cache
 from recycle.errors import RecycleWarning
 from recycle.inference.predict import predict
 from recycle.predictions.parquet import write_parquet
+from recycle.training.leaving import IsLeaving, staying
 from recycle.training.member import MemberOutcome, MemberPlan, MemberTask, TrainingData
 from recycle.training.progress import Progress
 from recycle.training.train import load_member, train_member
 
 
-def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress], None]) -> MemberOutcome:
+def run_member(
+    plan: MemberPlan, data: TrainingData, report: Callable[[Progress], None], is_leaving: IsLeaving = staying
+) -> MemberOutcome:
     """Trains a member from its last checkpoint, if there is one, and writes its predictions.
 
     Where several processes of one group call it, they train the member together and the first of them predicts.
 
+    Args:
+        plan: The member.
+        data: What all members share.
+        report: Called about once a second with the member's progress.
+        is_leaving: Asked after every step whether to save and stop, as the machine is about to go.
+
     Raises:
         NonFiniteLossError: If the loss becomes NaN or infinite.
+        LeavingError: If it left.
     """
     began = time.monotonic()
     if is_main_process():
@@ -36,7 +46,7 @@ def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress]
     train, validation = data.fold(plan.fold)
     with _warnings() as told, open_image_cache(plan.cache_name, plan.cache_gib) as cache:
         task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache)
-        train_member(task, report)
+        train_member(task, report, is_leaving=is_leaving)
         if is_main_process():
             _predict(plan, task, data)
     return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname(), tuple(told))
