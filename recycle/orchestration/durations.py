@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from statistics import fmean, median
 
-from recycle.training.member import MemberPlan
 from recycle.training.progress import Progress
 
 LEAST_STEPS = 10
@@ -17,12 +16,12 @@ class Durations:
     models of which nothing was heard yet.
 
     Args:
-        plans: All members.
+        model_of: The model of each member, by its name.
         expected: Seconds that training each is expected to take, by its name.
     """
 
-    def __init__(self, plans: Mapping[str, MemberPlan], expected: Mapping[str, float]) -> None:
-        self._model_of = {name: plan.settings.name for name, plan in plans.items()}
+    def __init__(self, model_of: Mapping[str, str], expected: Mapping[str, float]) -> None:
+        self._model_of = model_of
         self._expected = expected
         self._observed: dict[str, float] = {}
         self._part_done: dict[str, float] = {}

@@ -3,6 +3,7 @@
 from ray.exceptions import (
     ActorUnschedulableError,
     NodeDiedError,
+    OutOfMemoryError,
     RayActorError,
     RayTaskError,
     WorkerCrashedError,
@@ -14,7 +15,7 @@ from recycle.orchestration.retries import Cause
 FINAL_ERRORS = (NonFiniteLossError, RecipeError, WeightsError)
 """What would only happen again: the user has to mend it."""
 
-DEATHS = (RayActorError, WorkerCrashedError, ProcessDiedError)
+DEATHS = (RayActorError, WorkerCrashedError, OutOfMemoryError, ProcessDiedError)
 
 
 def cause_of(error: Exception, *, node_is_alive: bool) -> Cause:

@@ -78,7 +78,7 @@ class MemberTraining:
     ) -> None:
         expected = {plan.name: _expect(plan, data) for plan in plans}
         self._durations = Durations(
-            {plan.name: plan for plan in plans}, {name: one.seconds for name, one in expected.items()}
+            {plan.name: plan.settings.name for plan in plans}, {name: one.seconds for name, one in expected.items()}
         )
         self._waiting = {plan.name: _Member(plan, _needs(plan, expected[plan.name])) for plan in plans}
         self._running: dict[ray.ObjectRef[MemberOutcome], _Attempt] = {}

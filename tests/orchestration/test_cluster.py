@@ -32,7 +32,7 @@ def test_what_fits_is_accepted() -> None:
         ({"memory_gib": 9}, r"memory=9 GiB of at most memory=8 GiB$"),
         (
             {"num_gpus": 1, "gpu_memory_gib": 24},
-            r"GPU=1 of at most GPU=1, gpu_memory=24 GiB of at most gpu_memory=16 GiB$",
+            r"GPU=1, gpu_memory=24 GiB of at most gpu_memory=16 GiB$",
         ),
     ],
 )
