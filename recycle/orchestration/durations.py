@@ -25,6 +25,7 @@ class Durations:
         self._expected = expected
         self._observed: dict[str, float] = {}
         self._part_done: dict[str, float] = {}
+        self._corrections: dict[str, float] | None = {}
 
     def observe(self, progress: Progress) -> None:
         """Takes up what a member says of itself."""
@@ -34,6 +35,7 @@ class Durations:
         steps_left = progress.steps - progress.step
         if progress.step >= LEAST_STEPS and steps_left:
             self._observed[progress.member] = progress.seconds_left / steps_left * progress.steps
+            self._corrections = None
 
     def seconds_left(self, member: str) -> float:
         """What is left of a member's training, from its last sign of life on."""
@@ -45,9 +47,12 @@ class Durations:
 
     def _correction(self, model: str) -> float:
         """Observed over expected."""
+        if self._corrections is None:
+            self._corrections = self._correct()
+        return self._corrections.get(model, median(self._corrections.values()) if self._corrections else 1.0)
+
+    def _correct(self) -> dict[str, float]:
         by_model: dict[str, list[float]] = {}
         for member, seconds in self._observed.items():
             by_model.setdefault(self._model_of[member], []).append(seconds / self._expected[member])
-        if model in by_model:
-            return fmean(by_model[model])
-        return median(fmean(ratios) for ratios in by_model.values()) if by_model else 1.0
+        return {model: fmean(ratios) for model, ratios in by_model.items()}

@@ -70,7 +70,7 @@ def place(waiting: Iterable[Job], nodes: Sequence[Node], running: Iterable[Occup
         running: Members that run; those on other nodes do not matter.
     """
     jobs = list(waiting)
-    where = {shape: eligible(job, nodes) for job in jobs for shape in [_shape(job)]}
+    where = {shape: eligible(job, nodes) for shape, job in {_shape(job): job for job in jobs}.items()}
     look = _Look(nodes, running, where)
     return [placement for job in _most_urgent_first(jobs, nodes, where) if (placement := look.start(job))]
 
