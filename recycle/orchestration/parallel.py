@@ -61,10 +61,10 @@ def run_in_processes(plan: MemberPlan, data: TrainingData, board: Any, claim: Cl
 
 
 def _run_member(config: dict[str, Any]) -> MemberOutcome:
-    from recycle.training.run_member import run_member  # noqa: PLC0415 - only the workers need torch
+    from recycle.training.stored_member import run_member_anywhere  # noqa: PLC0415 - only the workers need torch
 
     board = BoardLink(config["board"])
-    return run_member(config["plan"], config["data"], board.report, is_leaving=board.is_leaving)
+    return run_member_anywhere(config["plan"], config["data"], board.report, is_leaving=board.is_leaving)
 
 
 def _cause(error: WorkerGroupError) -> Exception:

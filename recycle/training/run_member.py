@@ -4,24 +4,29 @@ import shutil
 import socket
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
 from mmengine.dist import barrier, get_world_size, is_main_process
+from mmengine.hooks import Hook
 
 from recycle.data.image_cache import open_image_cache
 from recycle.errors import RecycleWarning
 from recycle.inference.predict import predict
 from recycle.predictions.parquet import write_parquet
 from recycle.training.leaving import IsLeaving, staying
-from recycle.training.member import MemberOutcome, MemberPlan, MemberTask, TrainingData
+from recycle.training.member import KEY_FILE, MemberOutcome, MemberPlan, MemberTask, TrainingData
 from recycle.training.progress import Progress
 from recycle.training.train import load_member, train_member
 
 
 def run_member(
-    plan: MemberPlan, data: TrainingData, report: Callable[[Progress], None], is_leaving: IsLeaving = staying
+    plan: MemberPlan,
+    data: TrainingData,
+    report: Callable[[Progress], None],
+    watching: Sequence[Hook] = (),
+    is_leaving: IsLeaving = staying,
 ) -> MemberOutcome:
     """Trains a member from its last checkpoint, if there is one, and writes its predictions.
 
@@ -31,6 +36,7 @@ def run_member(
         plan: The member.
         data: What all members share.
         report: Called about once a second with the member's progress.
+        watching: Hooks that watch the training.
         is_leaving: Asked after every step whether to save and stop, as the machine is about to go.
 
     Raises:
@@ -46,7 +52,7 @@ def run_member(
     train, validation = data.fold(plan.fold)
     with _warnings() as told, open_image_cache(plan.cache_name, plan.cache_gib) as cache:
         task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache)
-        train_member(task, report, is_leaving=is_leaving)
+        train_member(task, report, watching, is_leaving)
         if is_main_process():
             _predict(plan, task, data)
     return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname(), tuple(told))
@@ -72,7 +78,7 @@ def _warnings() -> Iterator[list[str]]:
 
 def _forget_other_training(plan: MemberPlan) -> None:
     """Drops checkpoints that were made of other data, weights or library versions than this plan's."""
-    key = plan.work_dir / "key"
+    key = plan.work_dir / KEY_FILE
     if key.is_file() and key.read_text() == plan.key:
         return
     shutil.rmtree(plan.work_dir, ignore_errors=True)
