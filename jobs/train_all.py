@@ -31,7 +31,8 @@ def main() -> ExitStatus:
 
     def plan_only(console: Console) -> ExitStatus:
         recipe = load_recipe(arguments.recipe, arguments.set)
-        foresee(recipe, arguments.data, arguments.gpus, probe=arguments.probe, console=console)
+        data = Path(arguments.data) if arguments.data else None
+        foresee(recipe, data, arguments.gpus, probe=arguments.probe, console=console)
         return ExitStatus.SUCCESS
 
     if arguments.plan or arguments.probe:
@@ -50,9 +51,10 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--data",
-        type=Path,
-        metavar="DIR",
-        help="folder with annotations.json (COCO), optionally test.json, and the images (default: a drawn sample)",
+        default="",
+        metavar="DIR|ADDRESS",
+        help="folder with annotations.json (COCO), optionally test.json, and the images, or its address, such as "
+        "s3://bucket/folder (default: a drawn sample)",
     )
     parser.add_argument(
         "--run-dir", type=Path, metavar="RUN", help="where everything goes (default: runs/<recipe>-<time>)"

@@ -117,7 +117,9 @@ class Storage:
 
     def holds(self, name: str) -> bool:
         """Whether a file is there."""
-        return self._patiently(lambda: self._filesystem.get_file_info(self._path(name)).is_file, f"look for {name}")
+        return self._patiently(
+            lambda: bool(self._filesystem.get_file_info(self._path(name)).is_file), f"look for {name}"
+        )
 
     def files(self) -> list[StoredFile]:
         """All files at any depth, by name; none if the folder is not there."""

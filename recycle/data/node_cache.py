@@ -65,6 +65,11 @@ def fetched(storage: Storage, limit_gib: float) -> Iterator[tuple[Path, RemoteFo
         yield cache.files, RemoteFolder(storage, cache.facts(found))
 
 
+def copy_of(storage: Storage) -> Path:
+    """Where this machine has its copy of a folder in a storage, if it has one."""
+    return _folder_of(storage) / FILES
+
+
 class _Cache:
     """One copy, with an index of what was checked."""
 
@@ -141,13 +146,16 @@ class _Cache:
 
 @contextmanager
 def _opened(storage: Storage, size: int, limit_gib: float) -> Iterator[_Cache]:
-    root = data_caches_folder()
-    folder = root / hashlib.blake2b(storage.address.encode(), digest_size=16).hexdigest()
+    root, folder = data_caches_folder(), _folder_of(storage)
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder / LOCK_OF_USERS, fcntl.LOCK_SH):
         with _locked(root / LOCK_OF_FILLING, fcntl.LOCK_EX):
             _make_room(root, folder, size, limit_gib, storage)
         yield _Cache(folder, storage)
+
+
+def _folder_of(storage: Storage) -> Path:
+    return data_caches_folder() / hashlib.blake2b(storage.address.encode(), digest_size=16).hexdigest()
 
 
 def _make_room(root: Path, own: Path, size: int, limit_gib: float, storage: Storage) -> None:

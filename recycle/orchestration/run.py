@@ -12,11 +12,14 @@ from recycle.orchestration.attempt_log import AttemptLog
 from recycle.orchestration.autoscaling import nodes_that_may_come
 from recycle.orchestration.cluster import cluster_nodes, connected, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
+from recycle.orchestration.data_source import DataSource, data_source, mirrored_folders
+from recycle.orchestration.disk import require_disk
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.open_run import open_run, recorded_data, require_same_data
 from recycle.orchestration.plan import image_cache_name, plan_members
+from recycle.orchestration.run_storage import mirrored, restore, stored_run
 from recycle.orchestration.train import MemberTraining
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
@@ -27,13 +30,13 @@ from recycle.training.class_weights import require_known_classes
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 
 
-def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console: Console) -> Results:
+def run(recipe: Recipe, data: str, root: Path, *, resume: bool, console: Console) -> Results:
     """Trains every member, predicts, fuses, scores, and writes the submission.
 
     Args:
         recipe: What to do.
-        data: Folder with `annotations.json` and images; None stands for those that the run was begun with, or the
-            synthetic sample.
+        data: Folder with `annotations.json` and images, or its address; if empty, those that the run was begun with, or
+            the synthetic sample.
         root: The run folder.
         resume: Whether to continue the run that the folder holds.
         console: Where progress and results are shown; without markup, as class names may look like it.
@@ -45,22 +48,29 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         RecycleError: With what the user has to mend; what was finished stays in the run folder.
     """
     paths = RunPaths(root)
-    with open_run(recipe, paths, resume=resume):
-        prepared = _prepare(recipe, data, paths, console)
+    stored = stored_run(recipe, paths)
+    if resume and stored:
+        restore(stored, paths)
+    with (
+        open_run(recipe, paths, resume=resume),
+        mirrored(stored) as copy_now,
+        data_source(data or recorded_data(paths), recipe.data.copy_gib) as source,
+    ):
+        prepared = _prepare(recipe, source, paths, console)
+        copy_now()
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
-        ledger = Ledger(paths.ledger)
+        ledger = Ledger(paths.ledger, stored)
         with connected():
-            failed = _train(recipe, plans, prepared, ledger, paths, console)
+            failed = _train(recipe, plans, prepared, source, ledger, paths, console)
             finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
             return finish_run(TrainedRun(recipe, prepared, finished, failed, paths), console)
 
 
-def _prepare(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:
+def _prepare(recipe: Recipe, source: DataSource, paths: RunPaths, console: Console) -> PreparedData:
     console.print(f"Checking the data; the run is in {paths.root}")
-    data = data or recorded_data(paths)
-    folder = data or draw_sample(recipe.data, recipe.seed, paths)
+    folder = source.folder or draw_sample(recipe.data, recipe.seed, paths)
     prepared = prepare_data(recipe.data, recipe.seed, folder, paths)
-    require_same_data(data, prepared.digest, paths)
+    require_same_data(source.name, prepared.digest, paths)
     write_prepared(prepared, paths)
     _tell_about_data(prepared, paths, console)
     _check_settings(recipe, prepared, console)
@@ -93,6 +103,7 @@ def _train(
     recipe: Recipe,
     plans: Sequence[MemberPlan],
     prepared: PreparedData,
+    source: DataSource,
     ledger: Ledger,
     paths: RunPaths,
     console: Console,
@@ -110,10 +121,13 @@ def _train(
     with Display(console) as display, image_caches_removed(image_cache_name(paths)):
         nodes = [*cluster_nodes(), *nodes_that_may_come()]
         require_resources({plan.settings.name: plan.settings for plan in missing}.values(), nodes)
+        require_disk(missing, paths)
         pasted = paste_into_folds(recipe, prepared, [plan.fold for plan in missing], paths, display.log)
+        own = mirrored_folders([prepared.train.folder, *pasted.values()], missing[0].stored)
+        remote = {**source.remote, **own}
         return MemberTraining(
             missing,
-            TrainingData(prepared.train, prepared.test, prepared.folds, pasted),
+            TrainingData(prepared.train, prepared.test, prepared.folds, pasted, remote, recipe.data.copy_gib),
             retries=recipe.retries,
             on_finished=record,
             display=display,

@@ -11,7 +11,7 @@ from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.ledger import Ledger
 from recycle.orchestration.member_names import member_names
-from recycle.orchestration.open_run import open_run, recorded_data
+from recycle.orchestration.open_run import open_run, recorded_folder
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
 from recycle.report.results import Results
@@ -46,6 +46,6 @@ def search_ensemble(
         # In the order of the recipe, as the run had them: the ledger has them as they finished.
         members = [finished[name] for name in names if name in finished]
         failed = dict.fromkeys((name for name in names if name not in finished), UNFINISHED)
-        prepared = read_prepared(recorded_data(paths) or paths.sample, paths)
+        prepared = read_prepared(recorded_folder(paths), paths)
         run = TrainedRun(recipe, prepared, members, failed, paths)
         return finish_run(run, console, time_budget_s=time_budget_s)

@@ -21,6 +21,7 @@ from recycle.orchestration.nodes import Claim, Needs
 from recycle.orchestration.open_nodes import OpenNodes
 from recycle.orchestration.progress_board import ActorHandle, start_progress_board
 from recycle.orchestration.retries import Failure, nodes_to_avoid, why_given_up
+from recycle.orchestration.run_storage import receive_member
 from recycle.orchestration.scheduling import Job, Occupation, place
 from recycle.paths import probes_folder
 from recycle.report.progress import Display, Snapshot
@@ -142,7 +143,7 @@ class MemberTraining:
         member.attempts += 1
         attempt = _Attempt(member, start_train_actor(plan.settings.resources, claim), claim)
         self._running[attempt.actor.run.remote(plan, self._data, self._board, claim)] = attempt
-        self._attempt_log.started(plan.name, member.attempts, claim.resources, cluster_resources())
+        self._attempt_log.started(plan.name, member.attempts, claim, cluster_resources())
         self._display.log(f"{plan.name}: started" + (f" (attempt {member.attempts})" if member.attempts > 1 else ""))
 
     def _settle(self, reference: "ray.ObjectRef[MemberOutcome]") -> None:
@@ -154,6 +155,7 @@ class MemberTraining:
         except (RecycleError, RayError) as error:
             self._fail(attempt, error)
         else:
+            receive_member(member.plan)
             self._finished.append(name)
             self._attempt_log.ended(name, member.attempts, "finished", outcome.host)
             self._on_finished(member.plan, outcome, member.attempts)

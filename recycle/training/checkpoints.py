@@ -1,5 +1,6 @@
-"""Writing a member's checkpoints in one move, so that none is ever half written."""
+"""Writing a member's checkpoints in one move, so that none is ever half written, and keeping as many as are wanted."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,10 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.runner import Runner
 
 from recycle.files import replacing
+from recycle.training.member import MemberTask
+
+WITH_BEST = 2
+"""The number of checkpoints from which on the best is among them."""
 
 
 def save_checkpoint(
@@ -32,3 +37,22 @@ def save_checkpoint(
                 by_epoch=is_epoch_done,
             )
     barrier()
+
+
+def keep_earlier(member: MemberTask, epoch: int) -> None:
+    """Keeps the last checkpoint under a name of its own before another takes its place, and removes what is too many.
+
+    Args:
+        member: The member; of its `checkpoints` two are the last and the best.
+        epoch: How many epochs the last checkpoint holds.
+    """
+    count = member.checkpoints - WITH_BEST
+    if count < 1 or not is_main_process() or not member.last_checkpoint.is_file():
+        return
+    with replacing(_earlier(member, epoch)) as temporary:
+        shutil.copyfile(member.last_checkpoint, temporary)
+    _earlier(member, epoch - count).unlink(missing_ok=True)
+
+
+def _earlier(member: MemberTask, epoch: int) -> Path:
+    return member.work_dir / f"epoch-{epoch}.pth"

@@ -12,7 +12,7 @@ from mmengine.runner import Runner
 from recycle.data.loading import seed_everything
 from recycle.errors import NonFiniteLossError
 from recycle.models.checkpoints import load_checkpoint
-from recycle.training.checkpoints import save_checkpoint
+from recycle.training.checkpoints import WITH_BEST, keep_earlier, save_checkpoint
 from recycle.training.member import MemberTask
 from recycle.training.phase import PhaseTask
 from recycle.training.progress import Progress, Report
@@ -71,7 +71,7 @@ class FiniteLossHook(Hook):
 
 
 class SaveHook(Hook):
-    """Keeps two checkpoints, the last and the best, each replaced in one move so that neither is ever half written."""
+    """Keeps the last checkpoint, the best, and some before, each replaced in one move so that none is half written."""
 
     priority = "VERY_LOW"
 
@@ -100,12 +100,13 @@ class SaveHook(Hook):
                     f"{self._member.name}: the weights {name} became NaN or infinite by step {step} "
                     f"(epoch {epoch}); {_what_is_kept(self._member)}"
                 )
+        keep_earlier(self._member, self._phase.epochs_before + runner.epoch)
         save_checkpoint(runner, self._member.last_checkpoint, meta={"phase": self._phase.position})
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Saves the weights when the score is the highest so far."""
         score = float((metrics or {})["map50"])
-        if score > self._best:
+        if score > self._best and self._member.checkpoints >= WITH_BEST:
             self._best = score
             meta = {"epoch": self._phase.epochs_before + runner.epoch, "map50": score}
             save_checkpoint(runner, self._member.best_checkpoint, is_resumable=False, meta=meta)

@@ -30,6 +30,7 @@ class MemberTask:
         work_dir: Folder of checkpoints and logs.
         seed: Seed of this member's draws.
         cache: Reads the images.
+        checkpoints: How many to keep: the last, the best, and then weights after the latest epochs before.
     """
 
     name: str
@@ -39,6 +40,7 @@ class MemberTask:
     work_dir: Path
     seed: int
     cache: ImageCache = NO_CACHE
+    checkpoints: int = 2
 
     @property
     def last_checkpoint(self) -> Path:
@@ -107,6 +109,7 @@ class MemberPlan:
         test: Where its predictions of the test images go.
         cache_name: Names the cache of decoded images that it shares with all members of its run on a machine.
         cache_gib: Most that this cache may hold, in GiB; with 0 there is none. It changes no result.
+        checkpoints: How many of them it keeps.
         stored: Where its files go if machines share no disk.
     """
 
@@ -120,6 +123,7 @@ class MemberPlan:
     test: Path
     cache_name: str = ""
     cache_gib: float = 0.0
+    checkpoints: int = 2
     stored: StoredRun | None = None
 
     def moved_to(self, folder: Path) -> "MemberPlan":

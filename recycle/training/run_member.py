@@ -51,7 +51,9 @@ def run_member(
     torch.set_num_threads(max(1, int(plan.settings.resources.num_cpus / get_world_size())))
     train, validation = data.fold(plan.fold)
     with _warnings() as told, open_image_cache(plan.cache_name, plan.cache_gib) as cache:
-        task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache)
+        task = MemberTask(
+            plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache, plan.checkpoints
+        )
         train_member(task, report, watching, is_leaving)
         if is_main_process():
             _predict(plan, task, data)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnschedulableError, OutOfMemoryError, RayError, RayTaskError
 
@@ -8,7 +10,9 @@ from recycle.orchestration.retries import Cause
 
 def raised(error: Exception) -> Exception:
     """An error as it comes back from an actor."""
-    return RayTaskError("run", "traceback", error, pid=1, ip="").as_instanceof_cause()
+    make: Any = RayTaskError
+    back: Exception = make("run", "traceback", error, pid=1, ip="").as_instanceof_cause()
+    return back
 
 
 @pytest.mark.parametrize(
@@ -17,7 +21,7 @@ def raised(error: Exception) -> Exception:
         (ActorDiedError(), True, "killed"),
         (ActorDiedError(), False, "preempted"),
         (ActorUnschedulableError("the node is gone"), True, "preempted"),
-        (OutOfMemoryError("too much"), True, "killed"),
+        (OutOfMemoryError.__new__(OutOfMemoryError), True, "killed"),
         (raised(ProcessDiedError("one of its processes died")), True, "killed"),
         (raised(ProcessDiedError("one of its processes died")), False, "preempted"),
         (raised(LeavingError("its machine is about to go")), True, "preempted"),
