@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ray._raylet import GcsClient
+import ray
 from ray.cluster_utils import Cluster
 from ray.core.generated import autoscaler_pb2
 
-PREEMPTION = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+MESSAGES: Any = autoscaler_pb2
+RAYLET: Any = ray._raylet
+PREEMPTION = MESSAGES.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
 
 
 class Machines:
@@ -20,7 +22,7 @@ class Machines:
     """
 
     def __init__(self, workers: int) -> None:
-        self._cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        self._cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
         self.workers: list[Any] = []
         for _ in range(workers):
             self.add()
@@ -42,7 +44,7 @@ class Machines:
     def give_notice(self, node: str, seconds: int) -> None:
         """Tells that a worker will go, as a cloud does before it takes a spot machine back."""
         deadline = int((time.time() + seconds) * 1000)
-        is_accepted, why_not = GcsClient(address=self.address).drain_node(node, PREEMPTION, "spot", deadline)
+        is_accepted, why_not = RAYLET.GcsClient(address=self.address).drain_node(node, PREEMPTION, "spot", deadline)
         assert is_accepted, why_not
 
     def stop(self) -> None:
