@@ -31,8 +31,7 @@ def main() -> ExitStatus:
 
     def plan_only(console: Console) -> ExitStatus:
         recipe = load_recipe(arguments.recipe, arguments.set)
-        data = Path(arguments.data) if arguments.data else None
-        foresee(recipe, data, arguments.gpus, probe=arguments.probe, console=console)
+        foresee(recipe, arguments.data, arguments.gpus, probe=arguments.probe, console=console)
         return ExitStatus.SUCCESS
 
     if arguments.plan or arguments.probe:
@@ -53,8 +52,7 @@ def parse_arguments() -> argparse.Namespace:
         "--data",
         default="",
         metavar="DIR|ADDRESS",
-        help="folder with annotations.json (COCO), optionally test.json, and the images, or its address, such as "
-        "s3://bucket/folder (default: a drawn sample)",
+        help="folder with annotations.json (COCO), optionally test.json, and images; or s3://... (default: a drawn sample)",
     )
     parser.add_argument(
         "--run-dir", type=Path, metavar="RUN", help="where everything goes (default: runs/<recipe>-<time>)"

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from recycle.data.prepare import PreparedData, prepare_data
 from recycle.orchestration.cluster import require_resources
+from recycle.orchestration.data_source import data_source
 from recycle.orchestration.expectation import expect
 from recycle.orchestration.member_names import folds_of, member_name
 from recycle.orchestration.nodes import Needs, Node
@@ -25,12 +26,13 @@ IMAGES_OF_REFERENCE = 4883
 CountImages = Callable[[Fold], int]
 
 
-def foresee(recipe: Recipe, data: Path | None, gpus: int | None, *, probe: bool, console: Console) -> None:
+def foresee(recipe: Recipe, data: str, gpus: int | None, *, probe: bool, console: Console) -> None:
     """Prints what a run would take; trains nothing, but for a few steps of each model if it is to be measured.
 
     Args:
         recipe: What would be done.
-        data: Folder with `annotations.json` and images, which is read, checked and divided as a run would do it.
+        data: Folder with `annotations.json` and images, or its address, which is read, checked and divided as a run would
+            do it; empty for none.
         gpus: As for `show_plan`.
         probe: Whether to measure each model first, and keep that for later plans.
         console: Where it is printed.
@@ -38,7 +40,8 @@ def foresee(recipe: Recipe, data: Path | None, gpus: int | None, *, probe: bool,
     Raises:
         RecycleError: With what the user has to mend.
     """
-    prepared = _prepared(recipe, data) if data else None
+    with data_source(data, recipe.data.copy_gib) as source:
+        prepared = _prepared(recipe, source.folder) if source.folder else None
     if probe:
         probe_models(recipe, prepared, probes_folder(), console)
     show_plan(recipe, prepared, gpus, probes_folder(), console)

@@ -1,17 +1,13 @@
 """Several Ray nodes on one machine, which come, go, and are killed."""
 
-import time
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import ray
 from ray.cluster_utils import Cluster
-from ray.core.generated import autoscaler_pb2
-
-MESSAGES: Any = autoscaler_pb2
-RAYLET: Any = ray._raylet
-PREEMPTION = MESSAGES.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
 
 
 class Machines:
@@ -43,9 +39,8 @@ class Machines:
 
     def give_notice(self, node: str, seconds: int) -> None:
         """Tells that a worker will go, as a cloud does before it takes a spot machine back."""
-        deadline = int((time.time() + seconds) * 1000)
-        is_accepted, why_not = RAYLET.GcsClient(address=self.address).drain_node(node, PREEMPTION, "spot", deadline)
-        assert is_accepted, why_not
+        command = [sys.executable, "-m", "recycle.orchestration.leave_node", str(seconds), "--node", node]
+        subprocess.run(command, check=True, timeout=120, env={**os.environ, "RAY_ADDRESS": self.address})
 
     def stop(self) -> None:
         """Ends all of it."""

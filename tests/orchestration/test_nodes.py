@@ -104,7 +104,8 @@ def test_no_gpu_is_overbooked_and_what_is_given_back_is_free_again(wants: list[N
         if claim := room.claim(needs):
             room.take(claim)
             held.append((needs, claim))
-        if held and data.draw(st.integers(0, 1)):
+        is_given_back: bool = data.draw(st.booleans())
+        if held and is_given_back:
             room.give_back(held.pop(data.draw(st.integers(0, len(held) - 1)))[1])
         shares = [sum(min(c.resources["GPU"], 1) for _, c in held if gpu in c.gpus) for gpu in range(2)]
         memory = [sum(n.gpu_memory_gib for n, c in held if gpu in c.gpus) for gpu in range(2)]
