@@ -79,7 +79,14 @@ class Storage:
         eager.remove(probe)
 
     def put(self, local: Path, name: str) -> None:
-        """Copies a file into the storage, in the place of the one before."""
+        """Copies a file into the storage, in the place of the one before.
+
+        Raises:
+            FileNotFoundError: If it is not there.
+            StorageError: If the storage cannot be written.
+        """
+        if not local.is_file():
+            raise FileNotFoundError(f"{local}: there is no such file")
 
         def copy() -> None:
             with local.open("rb") as source:

@@ -31,8 +31,8 @@ def foresee(recipe: Recipe, data: str, gpus: int | None, *, probe: bool, console
 
     Args:
         recipe: What would be done.
-        data: Folder with `annotations.json` and images, or its address, which is read, checked and divided as a run would
-            do it; empty for none.
+        data: Folder with `annotations.json` and images, or its address, which is read, checked and divided as a run
+            would do it; empty for none.
         gpus: As for `show_plan`.
         probe: Whether to measure each model first, and keep that for later plans.
         console: Where it is printed.
