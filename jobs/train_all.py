@@ -52,7 +52,7 @@ def parse_arguments() -> argparse.Namespace:
         "--data",
         default="",
         metavar="DIR|ADDRESS",
-        help="folder with annotations.json (COCO), optionally test.json, and images; or s3://... (default: a drawn sample)",
+        help="annotations.json (COCO), perhaps test.json, and images, in a folder or s3:// (default: a drawn sample)",
     )
     parser.add_argument(
         "--run-dir", type=Path, metavar="RUN", help="where everything goes (default: runs/<recipe>-<time>)"

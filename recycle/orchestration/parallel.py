@@ -10,6 +10,7 @@ from ray.train.v2.api.exceptions import WorkerGroupError
 from recycle.errors import ProcessDiedError, RecycleError
 from recycle.orchestration.nodes import Claim
 from recycle.orchestration.progress_board import BoardLink
+from recycle.paths import working_folder
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 
 RAY_FOLDER = "ray"
@@ -49,7 +50,7 @@ def run_in_processes(plan: MemberPlan, data: TrainingData, board: Any, claim: Cl
         ),
         run_config=RunConfig(
             name=plan.name,
-            storage_path=str(plan.work_dir / RAY_FOLDER),
+            storage_path=str((working_folder(plan.cache_name) if plan.stored else plan.work_dir) / RAY_FOLDER),
             failure_config=FailureConfig(max_failures=0),
         ),
     )

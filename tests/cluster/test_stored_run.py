@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from recycle.orchestration.finished_run import read_ensemble
 from recycle.paths import RunPaths
 from recycle.storage import Storage
 from tests.object_store import CREDENTIALS, ObjectStore, object_store
@@ -47,6 +48,7 @@ def test_a_new_head_goes_on_where_a_lost_one_was(store: ObjectStore, tmp_path: P
     names = {file.name for file in stored.files()}
     assert {"results.json", "submission.csv", "round0/members/yolov5-fold1/last.pth", "fusion.journal"} <= names
     assert not list(paths.root.rglob("*.pth"))
+    assert all(member.weights.is_file() for member in read_ensemble(paths.root).members)
 
 
 def wait_for_the_end_of(pids: list[int]) -> None:
