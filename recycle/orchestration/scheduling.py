@@ -23,12 +23,14 @@ class Job:
         needs: What it asks for.
         seconds: How long it is expected to run.
         avoid: Nodes where it failed; it goes there again only if no other node could ever run it.
+        rank: Those of a lower rank start first, however long they take.
     """
 
     name: str
     needs: Needs
     seconds: float
     avoid: frozenset[str] = frozenset()
+    rank: int = 0
 
 
 @dataclass(frozen=True)
@@ -199,8 +201,8 @@ def _most_urgent_first(jobs: Sequence[Job], nodes: Sequence[Node], where: Mappin
         work[key] = work.get(key, 0.0) + job.seconds * (job.needs.gpus or job.needs.cpus)
     pressure = {key: _pressure(*key, work, nodes) for key in work}
 
-    def urgency(job: Job) -> tuple[float, float]:
-        return max(job.seconds, pressure[where[_shape(job)], _scarce(job.needs)]), job.seconds
+    def urgency(job: Job) -> tuple[float, float, float]:
+        return -job.rank, max(job.seconds, pressure[where[_shape(job)], _scarce(job.needs)]), job.seconds
 
     return sorted(jobs, key=urgency, reverse=True)
 

@@ -49,6 +49,11 @@ def test_equals_keep_their_order() -> None:
     assert [name for name, _ in placed([job(name) for name in "bca"], [node("n", 3)])] == ["b", "c", "a"]
 
 
+def test_rank_goes_before_length() -> None:
+    jobs = [Job("long", Needs(1, 1), 9, rank=1), Job("short", Needs(1, 1), 1)]
+    assert placed(jobs, [node("n")]) == [("short", "n")]
+
+
 def test_nodes_where_a_member_failed_are_avoided_unless_no_other_could_run_it() -> None:
     nodes = [node("n"), node("m")]
     failed = Job("a", Needs(1, 1), 1, frozenset("n"))
