@@ -1,5 +1,6 @@
 """The nodes of the cluster on which members may start, as nodes come and go."""
 
+import socket
 import subprocess
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,7 @@ from recycle.orchestration.nodes import Node
 
 QUERY = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
 MIB_A_GIB = 1024
+SECONDS_TO_ANSWER = 3.0
 
 
 class OpenNodes:
@@ -21,6 +23,7 @@ class OpenNodes:
     def __init__(self) -> None:
         self._alive: list[Node] = []
         self._leaving: frozenset[str] = frozenset()
+        self._lost: set[str] = set()
         self._gpu_memory: dict[str, float] = {}
         self._asked: dict[str, ray.ObjectRef[float]] = {}
 
@@ -39,12 +42,21 @@ class OpenNodes:
         return [
             replace(node, gpu_memory_gib=node.gpu_memory_gib or self._gpu_memory.get(node.id, 0.0))
             for node in self._alive
-            if node.id not in self._leaving and not self._is_unknown(node)
+            if node.id not in self._leaving | self._lost and not self._is_unknown(node)
         ]
 
     def is_alive(self, node: str) -> bool:
-        """Whether a node is there now, though it may be about to go."""
-        return any(one.id == node for one in cluster_nodes())
+        """Whether a node answers now, though it may be about to go: Ray itself may take half a minute to notice a loss."""
+        place = next((one for one in ray.nodes() if one["NodeID"] == node and one["Alive"]), None)  # type: ignore[no-untyped-call]
+        if place is None:
+            return False
+        try:
+            address = place["NodeManagerAddress"], place["NodeManagerPort"]
+            socket.create_connection(address, timeout=SECONDS_TO_ANSWER).close()
+        except OSError:
+            self._lost.add(node)
+            return False
+        return True
 
     def is_leaving(self, node: str) -> bool:
         """Whether a node was about to go at the last look."""

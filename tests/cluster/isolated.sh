@@ -11,8 +11,8 @@ if [ "${ISOLATED:-}" != yes ]; then
 fi
 ip link set lo up
 mkdir -p "$home/ray" "$home/sshd"
-sed '/^recycle:/d' /etc/passwd > "$home/sshd/passwd"
-echo "recycle:x:0:0::$home:/bin/bash" >> "$home/sshd/passwd"
+# First, as ssh asks for the home of the user's number.
+{ echo "recycle:x:0:0::$home:/bin/bash"; sed '/^recycle:/d' /etc/passwd; } > "$home/sshd/passwd"
 mount --bind "$home/sshd/passwd" /etc/passwd
 # Ray's sockets need a short path.
 mount --bind "$home/ray" /mnt

@@ -12,7 +12,7 @@ ssh-keygen -q -t ed25519 -N '' -f ~/.ssh/id_ed25519
 ssh-keygen -q -t ed25519 -N '' -f ~/sshd/host_key
 cp ~/.ssh/id_ed25519.pub ~/.ssh/authorized_keys
 "$(command -v sshd || echo /usr/sbin/sshd)" -p 22 -h ~/sshd/host_key -o ListenAddress=127.0.0.1 -o PidFile=none \
-  -o StrictModes=no -o PasswordAuthentication=no -o SetEnv=RAY_TMPDIR=/mnt -o "AuthorizedKeysFile=$HOME/.ssh/authorized_keys"
+  -o StrictModes=no -o PasswordAuthentication=no -o UsePAM=no -o SetEnv=RAY_TMPDIR=/mnt -o "AuthorizedKeysFile=$HOME/.ssh/authorized_keys"
 
 say "an environment that is set up already, as the network is not there"
 touch ~/.bashrc
