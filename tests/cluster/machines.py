@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from ray.cluster_utils import Cluster
 
 
@@ -55,8 +57,11 @@ class Machines:
 @contextmanager
 def machines(workers: int) -> Iterator[Machines]:
     """Starts a cluster, and ends it with the block."""
-    started = Machines(workers)
-    try:
-        yield started
-    finally:
-        started.stop()
+    # Ray's folder tells others which cluster runs: they must not join this one. Its sockets need short paths.
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_TMPDIR", folder)
+        started = Machines(workers)
+        try:
+            yield started
+        finally:
+            started.stop()

@@ -39,7 +39,7 @@ def test_nothing_is_open_to_others(path: Path) -> None:
     content = read(path)
     (head,) = [command for command in content["head_start_ray_commands"] if "ray start --head" in command]
     assert "--dashboard-host=127.0.0.1" in head
-    assert any("RAY_AUTH_MODE=token" in command for command in content["setup_commands"])
+    assert "~/recycle-source/deploy/login-environment.sh" in content["setup_commands"]
     assert "~/.ray/auth_token" in content["file_mounts"]
 
 
@@ -96,6 +96,19 @@ def test_the_ray_job_has_the_locked_version_and_a_token() -> None:
     for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
         (container,) = group["template"]["spec"]["containers"]
         assert {"name": "RAY_AUTH_MODE", "value": "token"} in container["env"]
+
+
+@pytest.mark.parametrize("before", [None, "", "return\n"])
+def test_logins_find_the_environment_and_ask_for_the_token(before: str | None, tmp_path: Path) -> None:
+    bashrc = tmp_path / ".bashrc"
+    if before is not None:
+        bashrc.write_text(before)
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    for _ in range(2):
+        subprocess.run([ROOT / "deploy" / "login-environment.sh"], check=True, env=environment)
+    first, *rest = bashrc.read_text().splitlines(keepends=True)
+    assert first == f"export PATH={ROOT}/.venv/bin:$PATH RAY_AUTH_MODE=token\n"
+    assert "".join(rest) == (before or "")
 
 
 class Metadata(BaseHTTPRequestHandler):
