@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 export UV_LINK_MODE ?= copy
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
-.PHONY: setup demo test test-fast lint format types check lock schema reference
+.PHONY: setup demo test test-fast test-cluster lint format types check lock schema reference
 
 setup: $(STAMP)
 
@@ -25,6 +25,9 @@ test: $(STAMP)
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest -m "not training"
+
+test-cluster: $(STAMP)
+	$(BIN)/python -m pytest -rs tests/cluster
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

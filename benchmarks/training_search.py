@@ -18,7 +18,7 @@ import optuna
 from rich.console import Console
 from rich.table import Table
 
-from recycle.orchestration.cluster import connected, node_resources
+from recycle.orchestration.cluster import cluster_nodes, connected
 from recycle.orchestration.early_stopping import StoppingRules
 from recycle.orchestration.trial_budget import TrialBudget
 from recycle.orchestration.trials import ReportScore, TrialSearch, run_trials, trials_side_by_side
@@ -59,7 +59,7 @@ def time_search(table: Table, trials: int, seconds_an_epoch: float) -> None:
         journal, logs = Path(folder, "journal"), Path(folder, "logs")
         run_trials(what, journal, logs, trials=trials, budget=TrialBudget(EPOCHS), tell=lambda line: None)
         whole, driver = time.perf_counter() - began, _cpu_seconds() - cpu
-    workers = min(trials, trials_side_by_side(Resources(), node_resources()))
+    workers = min(trials, trials_side_by_side(Resources(), cluster_nodes()))
     added = whole * workers / trials - EPOCHS * seconds_an_epoch
     table.add_row(str(trials), str(workers), f"{whole:.1f}", f"{added:.2f}", f"{driver:.2f}", f"{driver / trials:.3f}")
 

@@ -50,7 +50,9 @@ def _changes(options: argparse.Namespace) -> list[str]:
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--recipe", required=True, metavar="NAME|FILE", help="a shipped recipe or a YAML file")
-    parser.add_argument("--data", type=Path, metavar="DIR", help="as for train_all.py (default: a drawn sample)")
+    parser.add_argument(
+        "--data", default="", metavar="DIR|ADDRESS", help="as for train_all.py (default: a drawn sample)"
+    )
     parser.add_argument("--model", required=True, metavar="NAME", help="the model of the recipe to improve")
     parser.add_argument("--run-dir", type=Path, required=True, metavar="RUN", help="where everything goes")
     parser.add_argument("--trials", type=int, metavar="N", help="settings to try in all, those known before counted")

@@ -52,9 +52,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--data",
-        type=Path,
-        metavar="DIR",
-        help="folder with annotations.json (COCO), optionally test.json, and the images (default: a drawn sample)",
+        default="",
+        metavar="DIR|ADDRESS",
+        help="annotations.json (COCO), perhaps test.json, and images, in a folder or s3:// (default: a drawn sample)",
     )
     parser.add_argument(
         "--run-dir", type=Path, metavar="RUN", help="where everything goes (default: runs/<recipe>-<time>)"

@@ -33,5 +33,17 @@ class NonFiniteLossError(TrainingError):
     """A loss that became NaN or infinite."""
 
 
+class LeavingError(TrainingError):
+    """A training that wrote a checkpoint and stopped, as its machine is about to go."""
+
+
+class ProcessDiedError(TrainingError):
+    """A training one of whose processes died."""
+
+
+class StorageError(RecycleError):
+    """A storage that cannot be reached, or does not hold what it must."""
+
+
 class RecycleWarning(UserWarning):
     """What a user should know of a run that goes on."""

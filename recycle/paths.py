@@ -25,6 +25,16 @@ def image_caches_folder() -> Path:
     return Path(tempfile.gettempdir()) / f"recycle-images-{os.getuid()}"
 
 
+def working_folder(name: str) -> Path:
+    """Where a machine works on members of a run whose files lie in a storage."""
+    return user_caches() / "recycle" / "runs" / name
+
+
+def data_caches_folder() -> Path:
+    """Where each machine keeps copies of data sets that lie in a storage."""
+    return user_caches() / "recycle" / "data"
+
+
 def leaderboard_of(runs: Path) -> Path:
     """Scores of submissions of the runs in a folder, one JSON object a line."""
     return runs / "leaderboard.jsonl"

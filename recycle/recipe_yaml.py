@@ -16,7 +16,7 @@ from recycle.recipe import RECIPES_FOLDER, Recipe
 from recycle.recipe_violations import KeyPath, Violation, violations
 
 RESUMABLE = re.compile(
-    r"^(retries|data\.image_cache_gib|models\.\d+\.(resources\..*|folds(\.\d+)?)|fusion\..*|search\..*)$"
+    r"^(retries|checkpoints|data\.(image_cache|copy)_gib|models\.\d+\.(resources\..*|folds(\.\d+)?)|fusion\..*|search\..*)$"
 )
 """What may change when a run is resumed: it does not decide what a member learns."""
 

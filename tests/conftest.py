@@ -9,6 +9,8 @@ import pytest
 from hypothesis import settings
 
 from recycle.environment import keep_private
+from recycle.paths import RunPaths
+from tests.orchestration.job import train_tiny
 
 # Set before torch and Ray are imported: two cores do not bear a thread pool in every process.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,6 +19,16 @@ keep_private()
 # A busy machine is slow now and then, which says nothing about the code.
 settings.register_profile("recycle", deadline=None, derandomize=True)
 settings.load_profile("recycle")
+
+
+@pytest.fixture(scope="session")
+def quiet_run(tmp_path_factory: pytest.TempPathFactory) -> RunPaths:
+    """A run that nobody disturbs."""
+    paths = RunPaths(tmp_path_factory.mktemp("quiet") / "run")
+    process = train_tiny(paths.root)
+    output, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, output + errors
+    return paths
 
 
 @pytest.fixture

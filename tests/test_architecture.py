@@ -26,6 +26,7 @@ LAYERS = (
         "recycle.recipes",
         "recycle.paths",
         "recycle.files",
+        "recycle.storage",
         "recycle.errors",
         "recycle.environment",
         "recycle.compilation",

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from recycle.orchestration.nodes import Claim
+
 
 class AttemptLog:
     """JSON Lines in one file, to which only the driver appends; `recycle.report.attempts` reads it.
@@ -17,21 +19,22 @@ class AttemptLog:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def started(self, member: str, number: int, wanted: Mapping[str, float], cluster: Mapping[str, float]) -> None:
+    def started(self, member: str, number: int, claim: Claim, cluster: Mapping[str, float]) -> None:
         """Records a start.
 
         Args:
             member: The member's name.
             number: Which of its attempts this is, from 1.
-            wanted: What it occupies, under Ray's names.
+            claim: The node, and what the member has of it.
             cluster: What all nodes have together, under Ray's names.
         """
         self._append(
             member=member,
             attempt=number,
             event="started",
-            cpus=wanted.get("CPU", 0.0),
-            gpus=wanted.get("GPU", 0.0),
+            node=claim.node,
+            cpus=claim.resources.get("CPU", 0.0),
+            gpus=claim.resources.get("GPU", 0.0),
             cluster_cpus=cluster.get("CPU", 0.0),
             cluster_gpus=cluster.get("GPU", 0.0),
         )

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from recycle.data.folds import split_test
 from recycle.data.prepare import PreparedData
 from recycle.errors import ResumeError
@@ -15,7 +18,7 @@ from recycle.orchestration.plan import image_cache_name, plan_members
 from recycle.orchestration.run_contents import read_run
 from recycle.orchestration.trials import ReportScore
 from recycle.paths import RunPaths
-from recycle.recipe import Fold, Model, Recipe
+from recycle.recipe import Model, Recipe
 from recycle.recipe.changes import model_named, shrunk, with_changes, with_model
 from recycle.training.member import MemberPlan, TrainingData
 
@@ -74,19 +77,21 @@ class CandidateTrial:
         return [replace(plan, cache_name=image_cache_name(self.paths)) for plan in plans]
 
 
-def training_data(prepared: PreparedData, pasted: Mapping[Fold, Path]) -> TrainingData:
-    """What members at full size are trained on; nobody needs their predictions of test images."""
-    return TrainingData(prepared.train, prepared.test.subset(()), prepared.folds, pasted)
-
-
 def small_training_data(
-    prepared: PreparedData, pasted: Mapping[Fold, Path], folds: Sequence[int], fraction: float, seed: int
+    whole: TrainingData, groups: npt.NDArray[np.int64], folds: Sequence[int], fraction: float, seed: int
 ) -> dict[int, TrainingData]:
-    """What candidates are trained on, by fold: a stratified part of the other folds, and all images of the fold."""
-    whole = training_data(prepared, pasted)
+    """What candidates are trained on, by fold: a stratified part of the other folds, and all images of the fold.
+
+    Args:
+        whole: What members at full size are trained on.
+        groups: Near-duplicate group of each training image.
+        folds: The folds of the search.
+        fraction: How much of the other folds' images.
+        seed: Of the draw.
+    """
     if fraction == 1:
         return dict.fromkeys(folds, whole)
-    part = {image.id for image in split_test(prepared.train, prepared.groups, fraction, seed)[1].images}
+    part = {image.id for image in split_test(whole.train, groups, fraction, seed)[1].images}
     return {fold: _with_part(whole, fold, part) for fold in folds}
 
 

@@ -2,16 +2,18 @@
 
 import logging
 import signal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import ray
 
 from recycle.environment import keep_private
 from recycle.errors import ResourceError
+from recycle.orchestration.nodes import GIB, Needs, Node
 from recycle.recipe import Model, Resources
 
-GIB = 2**30
+GPU_MEMORY_LABEL = "recycle/gpu-memory-gib"
+"""Of a node: the memory of each of its GPUs, for those that `nvidia-smi` does not tell (`ray start --labels`)."""
 
 
 @contextmanager
@@ -45,37 +47,46 @@ def cluster_resources() -> dict[str, float]:
     return dict(ray.cluster_resources())  # type: ignore[no-untyped-call]
 
 
-def node_resources() -> list[dict[str, float]]:
-    """What each living node has."""
-    return [dict(node["Resources"]) for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+def cluster_nodes() -> list[Node]:
+    """The living nodes; memory of GPUs where a label tells it."""
+    return [
+        Node(node["NodeID"], dict(node["Resources"]), float(node["Labels"].get(GPU_MEMORY_LABEL, 0)))
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    ]
 
 
 def largest_node_cpus() -> int:
     """CPU cores of the living node that has most of them."""
-    return max(int(node.get("CPU", 1)) for node in node_resources())
+    return max(int(node.resources.get("CPU", 1)) for node in cluster_nodes())
 
 
-def require_resources(models: Iterable[Model], nodes: Sequence[Mapping[str, float]]) -> None:
+def require_resources(models: Iterable[Model], nodes: Sequence[Node]) -> None:
     """Refuses, before anything trains, models that fit on no node and so could never start.
 
     Raises:
         ResourceError: With every such model, what it asks for, and what the best node has of it.
     """
-    problems = [_misfit(model, nodes) for model in models if not any(_fits(model, node) for node in nodes)]
+    problems = [
+        _misfit(model, nodes) for model in models if all(Needs.of(model.resources).on(node) is None for node in nodes)
+    ]
     if problems:
         raise ResourceError("\n".join(problems))
 
 
-def _fits(model: Model, node: Mapping[str, float]) -> bool:
-    return all(wanted <= node.get(name, 0) for name, wanted in ray_resources(model.resources).items())
-
-
-def _misfit(model: Model, nodes: Sequence[Mapping[str, float]]) -> str:
+def _misfit(model: Model, nodes: Sequence[Node]) -> str:
     parts = [
-        f"{_amount(name, wanted)} of at most {_amount(name, max((node.get(name, 0) for node in nodes), default=0))}"
+        f"{_amount(name, wanted)} of at most {_amount(name, _most(name, nodes))}"
         for name, wanted in ray_resources(model.resources).items()
     ]
+    if model.resources.gpu_memory_gib:
+        most = max((node.gpu_memory_gib for node in nodes), default=0)
+        parts.append(f"gpu_memory={model.resources.gpu_memory_gib:g} GiB of at most gpu_memory={most:g} GiB")
     return f"resources of {model.name!r}: no node of the cluster has what it asks for: {', '.join(parts)}"
+
+
+def _most(name: str, nodes: Sequence[Node]) -> float:
+    return max((node.resources.get(name, 0) for node in nodes), default=0)
 
 
 def _amount(name: str, amount: float) -> str:

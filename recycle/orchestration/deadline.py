@@ -1,15 +1,14 @@
 """Until when a run may last, and what of it is left out so that the end is kept."""
 
-import heapq
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from recycle.orchestration.cluster import ray_resources
-from recycle.orchestration.scheduling import next_to_start
+from recycle.orchestration.nodes import Needs, Node
+from recycle.orchestration.scheduling import Job, seconds_until_done
 from recycle.report.plan import PlannedMember
 from recycle.training.member import MemberPlan
 
@@ -29,15 +28,15 @@ class DeadlinePlan:
     left_out: Sequence[PlannedMember]
 
 
-def plan_until(members: Sequence[PlannedMember], pool: Mapping[str, float], seconds: float) -> DeadlinePlan:
+def plan_until(members: Sequence[PlannedMember], nodes: Sequence[Node], seconds: float) -> DeadlinePlan:
     """Chooses what can finish, most expected gain per hour of a GPU first (of a core, where none is asked for).
 
     What a member will bring is not known before it is trained. A model's first member makes the ensemble see something
     new; each further one adds less, as the mean over n members does: the n-th counts 1/n.
 
     Args:
-        members: All that should be trained.
-        pool: What they share, under Ray's names.
+        members: All that should be trained; each could run on some node.
+        nodes: The nodes that they share.
         seconds: Time there is.
     """
     waiting, chosen, left_out = list(members), list[PlannedMember](), list[PlannedMember]()
@@ -45,7 +44,7 @@ def plan_until(members: Sequence[PlannedMember], pool: Mapping[str, float], seco
     while waiting:
         best = max(waiting, key=lambda member: 1 / (counts[member.settings.name] + 1) / _cost(member))
         waiting.remove(best)
-        if order := _order_that_fits([*chosen, best], pool, seconds):
+        if order := _order_that_fits([*chosen, best], nodes, seconds):
             chosen = order
             counts[best.settings.name] += 1
         else:
@@ -54,35 +53,28 @@ def plan_until(members: Sequence[PlannedMember], pool: Mapping[str, float], seco
 
 
 def _order_that_fits(
-    members: Sequence[PlannedMember], pool: Mapping[str, float], seconds: float
+    members: Sequence[PlannedMember], nodes: Sequence[Node], seconds: float
 ) -> list[PlannedMember] | None:
     """The order as it is, so that a wrong estimate costs what matters least; else the longest first, if that fits."""
     longest_first = sorted(members, key=lambda member: member.seconds, reverse=True)
     for order in (list(members), longest_first):
-        if seconds_in_order(order, pool) <= seconds:
+        if seconds_in_order(order, nodes) <= seconds:
             return order
     return None
 
 
-def seconds_in_order(members: Sequence[PlannedMember], pool: Mapping[str, float]) -> float:
-    """Plays through how members share a machine; the first that fits starts first.
+def seconds_in_order(members: Sequence[PlannedMember], nodes: Sequence[Node]) -> float:
+    """Plays through how members share nodes if they start in this order.
 
     Args:
-        members: What is to be done; each fits on the empty machine.
-        pool: What the machine has, under Ray's names.
+        members: What is to be done; each could run on some node.
+        nodes: The nodes.
     """
-    waiting = list(members)
-    free = dict(pool)
-    running: list[tuple[float, int]] = []
-    now = 0.0
-    while waiting or running:
-        while member := next_to_start(waiting, free):
-            waiting.remove(member)
-            _take(free, member, -1)
-            heapq.heappush(running, (now + member.seconds, members.index(member)))
-        now, ended = heapq.heappop(running)
-        _take(free, members[ended], 1)
-    return now
+    jobs = [
+        Job(member.name, Needs.of(member.settings.resources), member.seconds, rank=place)
+        for place, member in enumerate(members)
+    ]
+    return seconds_until_done(jobs, nodes)
 
 
 class Deadline:
@@ -97,13 +89,13 @@ class Deadline:
     def __init__(self, ends_at: float, members: Sequence[PlannedMember], clock: Clock = time.monotonic) -> None:
         self._ends_at, self._clock = ends_at, clock
         self._expected = {member.name: member.seconds for member in members}
+        self._ranks = {member.name: place for place, member in enumerate(members)}
         self._began: dict[str, float] = {}
         self._slowness: dict[str, float] = {}
 
-    def in_order(self, plans: Sequence[MemberPlan]) -> list[MemberPlan]:
-        """Sorts members into the order in which they start."""
-        places = {name: place for place, name in enumerate(self._expected)}
-        return sorted(plans, key=lambda plan: places[plan.name])
+    def rank(self, plan: MemberPlan) -> int:
+        """The place of a member in the order in which they start."""
+        return self._ranks[plan.name]
 
     def start(self, plan: MemberPlan) -> None:
         """Starts the clock of a member."""
@@ -126,8 +118,3 @@ class Deadline:
 def _cost(member: PlannedMember) -> float:
     resources = member.settings.resources
     return max(member.seconds, math.ulp(1.0)) * (resources.num_gpus or resources.num_cpus)
-
-
-def _take(free: dict[str, float], member: PlannedMember, sign: int) -> None:
-    for name, amount in ray_resources(member.settings.resources).items():
-        free[name] += sign * amount

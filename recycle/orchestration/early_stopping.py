@@ -13,8 +13,8 @@ from ray.tune.error import TuneError
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from recycle.errors import NonFiniteLossError
+from recycle.orchestration.failures import reason_of
 from recycle.orchestration.projection import project
-from recycle.orchestration.train import reason_of
 from recycle.recipe import Search
 
 SCORE, STEP, VALUE = "score", "epoch", "value"

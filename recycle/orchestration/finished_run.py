@@ -11,8 +11,10 @@ from recycle.inference.export import is_export, read_export
 from recycle.inference.trained import TrainedEnsemble, TrainedMember
 from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.member_names import member_names
+from recycle.orchestration.run_storage import stored_run
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
+from recycle.training.member import StoredRun
 
 
 def read_ensemble(folder: Path) -> TrainedEnsemble:
@@ -40,11 +42,15 @@ def _read_run(paths: RunPaths) -> TrainedEnsemble:
     entries = [finished[name] for name in names]
     if not entries:
         raise ResumeError(f"{paths.root}: none of its members finished, as {paths.ledger.name} says")
+    stored = stored_run(recipe, paths)
     return TrainedEnsemble(
         recipe=recipe,
         categories=read_coco(paths.train, paths.root).categories,
         members=tuple(
-            _member(entry, paths.root) for model in results["models"] for entry in entries if entry.model == model
+            _member(entry, paths.root, stored)
+            for model in results["models"]
+            for entry in entries
+            if entry.model == model
         ),
         fusion=results["fusion"],
     )
@@ -57,8 +63,8 @@ def _results(path: Path) -> Mapping[str, Any]:
     return document
 
 
-def _member(entry: FinishedMember, root: Path) -> TrainedMember:
+def _member(entry: FinishedMember, root: Path, stored: StoredRun | None) -> TrainedMember:
     weights = root / entry.checkpoint
-    if not weights.is_file():
+    if not weights.is_file() and not (stored and stored.storage.fetch(entry.checkpoint, weights)):
         raise WeightsError(f"{weights}: the checkpoint of {entry.member} is missing")
     return TrainedMember(entry.member, entry.model, weights)

@@ -8,6 +8,7 @@ from typing import Any
 
 from recycle.errors import ResumeError
 from recycle.recipe import Fold
+from recycle.training.member import StoredRun
 
 
 @dataclass(frozen=True)
@@ -46,13 +47,15 @@ class Ledger:
 
     Args:
         path: The file; it need not exist yet.
+        stored: Where files of members are that the run folder does not hold.
 
     Raises:
         ResumeError: If a line that is not the last cannot be read; a half-written last line is dropped.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, stored: StoredRun | None = None) -> None:
         self._path = path
+        self._stored = stored
         _drop_torn_line(path)
         self._finished = {entry.key: entry for entry in read_ledger(path)}
 
@@ -61,8 +64,12 @@ class Ledger:
         entry = self._finished.get(key)
         if entry is None:
             return None
-        files = (self._path.parent / file for file in (entry.oof, entry.test, entry.checkpoint) if file)
-        return entry if all(file.is_file() for file in files) else None
+        files = [file for file in (entry.oof, entry.test, entry.checkpoint) if file]
+        return entry if all(map(self._is_there, files)) else None
+
+    def _is_there(self, file: str) -> bool:
+        is_local = (self._path.parent / file).is_file()
+        return is_local or (self._stored is not None and self._stored.storage.holds(file))
 
     def latest(self) -> dict[str, FinishedMember]:
         """Every finished member by name, as it was finished last, whether or not its files are still there."""

@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recycle.data.json_files import read_json, write_json
+from recycle.data.node_cache import copy_of
 from recycle.errors import ResumeError
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
 from recycle.recipe_yaml import differences, load_recipe, write_recipe
+from recycle.storage import Storage, is_address
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class RunOrigin:
     """What a run was begun with; once this is recorded, the run has begun.
 
     Attributes:
-        data: The data folder as it was named; empty for the synthetic sample.
+        data: The data folder, or its address; empty for the synthetic sample.
         digest: Digest of all image files, annotations and folds.
     """
 
@@ -89,13 +91,21 @@ def origin_of(paths: RunPaths) -> RunOrigin | None:
         raise ResumeError(f"{paths.origin}: not a record of what a run was begun with") from None
 
 
-def recorded_data(paths: RunPaths) -> Path | None:
-    """The data folder that a run was begun with; None if it has not begun, or has drawn its own sample."""
+def recorded_data(paths: RunPaths) -> str:
+    """The data that a run was begun with, a folder or an address; empty if not begun, or if it has drawn its sample."""
     origin = origin_of(paths)
-    return Path(origin.data) if origin and origin.data else None
+    return origin.data if origin else ""
 
 
-def require_same_data(data: Path | None, digest: str, paths: RunPaths) -> None:
+def recorded_folder(paths: RunPaths) -> Path:
+    """Where this machine has the images that a run was begun with; of an address, its copy of them."""
+    name = recorded_data(paths)
+    if is_address(name):
+        return copy_of(Storage(name))
+    return Path(name) if name else paths.sample
+
+
+def require_same_data(data: str, digest: str, paths: RunPaths) -> None:
     """Records what a run is begun with, or refuses to continue it with other images, annotations or folds.
 
     Raises:
@@ -103,7 +113,8 @@ def require_same_data(data: Path | None, digest: str, paths: RunPaths) -> None:
     """
     recorded = origin_of(paths)
     if recorded is None:
-        write_json(asdict(RunOrigin(str(data.absolute()) if data else "", digest)), paths.origin)
+        name = str(Path(data).absolute()) if data and not is_address(data) else data
+        write_json(asdict(RunOrigin(name, digest)), paths.origin)
     elif recorded.digest != digest:
         raise ResumeError(
             f"{paths.root}: the data are not those that this run was begun with, {recorded.data or 'the sample'} "

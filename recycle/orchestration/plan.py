@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recycle.models.prerequisites import is_path, require_libraries, require_weights
 from recycle.orchestration.member_names import folds_of, member_name
+from recycle.orchestration.run_storage import stored_run
 from recycle.paths import RunPaths
 from recycle.recipe import Fold, Model, Recipe
 from recycle.training.member import MemberPlan
@@ -99,6 +100,8 @@ def _plan(
         test=paths.predictions(round_index, "test", name).absolute(),
         cache_name=image_cache_name(paths),
         cache_gib=recipe.data.image_cache_gib,
+        checkpoints=recipe.checkpoints,
+        stored=stored_run(recipe, paths),
     )
 
 

@@ -10,10 +10,12 @@ from rich.console import Console
 
 from recycle.data.prepare import PreparedData, prepare_data
 from recycle.orchestration.cluster import require_resources
-from recycle.orchestration.deadline import seconds_in_order
+from recycle.orchestration.data_source import data_source
 from recycle.orchestration.expectation import expect
 from recycle.orchestration.member_names import folds_of, member_name
+from recycle.orchestration.nodes import Needs, Node
 from recycle.orchestration.probing import probe_models
+from recycle.orchestration.scheduling import Job, seconds_until_done
 from recycle.paths import RunPaths, probes_folder
 from recycle.recipe import Fold, Model, Recipe
 from recycle.report.plan import Plan, PlannedMember, plan_summary, plan_table
@@ -24,12 +26,13 @@ IMAGES_OF_REFERENCE = 4883
 CountImages = Callable[[Fold], int]
 
 
-def foresee(recipe: Recipe, data: Path | None, gpus: int | None, *, probe: bool, console: Console) -> None:
+def foresee(recipe: Recipe, data: str, gpus: int | None, *, probe: bool, console: Console) -> None:
     """Prints what a run would take; trains nothing, but for a few steps of each model if it is to be measured.
 
     Args:
         recipe: What would be done.
-        data: Folder with `annotations.json` and images, which is read, checked and divided as a run would do it.
+        data: Folder with `annotations.json` and images, or its address, which is read, checked and divided as a run
+            would do it; empty for none.
         gpus: As for `show_plan`.
         probe: Whether to measure each model first, and keep that for later plans.
         console: Where it is printed.
@@ -37,7 +40,8 @@ def foresee(recipe: Recipe, data: Path | None, gpus: int | None, *, probe: bool,
     Raises:
         RecycleError: With what the user has to mend.
     """
-    prepared = _prepared(recipe, data) if data else None
+    with data_source(data, recipe.data.copy_gib) as source:
+        prepared = _prepared(recipe, source.folder) if source.folder else None
     if probe:
         probe_models(recipe, prepared, probes_folder(), console)
     show_plan(recipe, prepared, gpus, probes_folder(), console)
@@ -59,7 +63,7 @@ def show_plan(recipe: Recipe, prepared: PreparedData | None, gpus: int | None, p
         DataError: If a file of measured speeds does not hold one.
     """
     pool, machine = _machine(recipe, gpus)
-    require_resources(recipe.models, [pool])
+    require_resources(recipe.models, [Node("", pool)])
     if prepared is None:
         count, images = _assumed(recipe), f"{IMAGES_OF_REFERENCE:,} training images assumed, as no --data was given"
     else:
@@ -74,13 +78,14 @@ def show_plan(recipe: Recipe, prepared: PreparedData | None, gpus: int | None, p
 
 
 def seconds_until_all_are_done(members: Sequence[PlannedMember], pool: Mapping[str, float]) -> float:
-    """Plays through how members share a machine, the longest that fits first.
+    """Plays through how members share a machine, by the policy that a run has.
 
     Args:
         members: What is to be done; each fits on the empty machine.
         pool: What the machine has, under Ray's names.
     """
-    return seconds_in_order(sorted(members, key=lambda member: member.seconds, reverse=True), pool)
+    jobs = [Job(member.name, Needs.of(member.settings.resources), member.seconds) for member in members]
+    return seconds_until_done(jobs, [Node("", pool)])
 
 
 def _prepared(recipe: Recipe, data: Path) -> PreparedData:

@@ -15,9 +15,9 @@ from recycle.data.image_cache import open_image_cache
 from recycle.data.new_images import read_new_images
 from recycle.errors import DataError, RecycleError, ResourceError
 from recycle.inference.trained import TrainedEnsemble, fuse_predictions
-from recycle.orchestration.cluster import GIB, connected, node_resources
+from recycle.orchestration.cluster import cluster_nodes, connected
 from recycle.orchestration.image_caches import image_caches_removed
-from recycle.orchestration.scheduling import fits
+from recycle.orchestration.nodes import GIB, Needs, Node
 from recycle.predictions.coco_results import write_coco_results
 from recycle.predictions.submission import write_detection_csv
 from recycle.predictions.values import Predictions, concatenate
@@ -59,7 +59,7 @@ def available_resources(wanted: Resources, nodes: Sequence[Mapping[str, float]])
     Prediction takes one GPU at most, and runs without any.
     """
     wanted = wanted.model_copy(update={"num_gpus": min(wanted.num_gpus, 1.0)})
-    if any(fits(wanted, node) for node in nodes):
+    if any(Needs.of(wanted).on(Node("", node)) for node in nodes):
         return wanted
     best = max(nodes, key=lambda node: (node.get("GPU", 0.0), node.get("CPU", 0.0)))
     return Resources(
@@ -71,7 +71,7 @@ def available_resources(wanted: Resources, nodes: Sequence[Mapping[str, float]])
 def _predict_members(
     ensemble: TrainedEnsemble, images: Dataset, cache_name: str, progress: PredictionProgress
 ) -> dict[str, Predictions]:
-    nodes, shared = node_resources(), ray.put(images)
+    nodes, shared = [node.resources for node in cluster_nodes()], ray.put(images)
     cache = cache_name, ensemble.recipe.data.image_cache_gib
     parts: dict[str, list[Predictions]] = {member.name: [] for member in ensemble.members}
     running: dict[Stream, str] = {}

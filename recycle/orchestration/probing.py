@@ -12,8 +12,8 @@ from recycle.data.prepare import PreparedData
 from recycle.errors import RecycleError, TrainingError
 from recycle.models.prerequisites import require_libraries
 from recycle.orchestration.actors import start_probe_actor
-from recycle.orchestration.cluster import connected, node_resources, require_resources
-from recycle.orchestration.train import reason_of
+from recycle.orchestration.cluster import cluster_nodes, connected, require_resources
+from recycle.orchestration.failures import reason_of
 from recycle.recipe import Model, Recipe, Resources
 from recycle.training.probes import Probe, speed_digest, write_probe
 
@@ -35,7 +35,7 @@ def probe_models(recipe: Recipe, prepared: PreparedData | None, probes: Path, co
         require_libraries(model)
     failed: dict[str, str] = {}
     with connected():
-        require_resources(recipe.models, node_resources())
+        require_resources(recipe.models, cluster_nodes())
         train = ray.put(prepared.train if prepared else None)
         for name, model in _distinct(recipe.models).items():
             try:

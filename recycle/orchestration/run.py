@@ -2,42 +2,32 @@
 
 import math
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from recycle.data.copy_paste import require_suitable
-from recycle.data.prepare import PreparedData, draw_sample, prepare_data, write_prepared
-from recycle.models.prerequisites import missing_masks
-from recycle.orchestration.attempt_log import AttemptLog
-from recycle.orchestration.cluster import cluster_resources, connected, node_resources, require_resources
-from recycle.orchestration.copy_paste import paste_into_folds
+from recycle.orchestration.cluster import connected
+from recycle.orchestration.data_source import data_source
 from recycle.orchestration.finish import TrainedRun, finish_run
-from recycle.orchestration.image_caches import image_caches_removed
-from recycle.orchestration.ledger import FinishedMember, Ledger
-from recycle.orchestration.open_run import open_run, recorded_data, require_same_data
-from recycle.orchestration.plan import image_cache_name, plan_members
-from recycle.orchestration.run_deadline import measure_speed, plan_training, seconds_for_fusion
-from recycle.orchestration.train import MemberTraining
+from recycle.orchestration.ledger import Ledger
+from recycle.orchestration.open_run import open_run, recorded_data
+from recycle.orchestration.plan import plan_members
+from recycle.orchestration.prepare_run import prepare_run
+from recycle.orchestration.run_deadline import measure_speed, seconds_for_fusion
+from recycle.orchestration.run_storage import mirrored, restore, stored_run
+from recycle.orchestration.train_members import TrainMembers
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
-from recycle.recipe.ineffective import settings_without_effect
-from recycle.report.progress import Display
 from recycle.report.results import Results
-from recycle.training.class_weights import require_known_classes
-from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 
 
-def run(
-    recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console: Console, seconds: float = math.inf
-) -> Results:
+def run(recipe: Recipe, data: str, root: Path, *, resume: bool, console: Console, seconds: float = math.inf) -> Results:
     """Trains every member, predicts, fuses, scores, and writes the submission.
 
     Args:
         recipe: What to do.
-        data: Folder with `annotations.json` and images; None stands for those that the run was begun with, or the
-            synthetic sample.
+        data: Folder with `annotations.json` and images, or its address; if empty, those that the run was begun with, or
+            the synthetic sample.
         root: The run folder.
         resume: Whether to continue the run that the folder holds.
         console: Where progress and results are shown; without markup, as class names may look like it.
@@ -51,115 +41,21 @@ def run(
     """
     ends_at = time.monotonic() + seconds
     paths = RunPaths(root)
-    with open_run(recipe, paths, resume=resume):
-        prepared = prepare_run(recipe, data, paths, console)
+    stored = stored_run(recipe, paths)
+    if resume and stored:
+        restore(stored, paths)
+    with (
+        open_run(recipe, paths, resume=resume),
+        mirrored(stored) as copy_now,
+        data_source(data or recorded_data(paths), recipe.data.copy_gib) as source,
+    ):
+        prepared = prepare_run(recipe, source, paths, console)
+        copy_now()
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
-        ledger = Ledger(paths.ledger)
         if seconds < math.inf:
             measure_speed(recipe, prepared, console)
+        train = TrainMembers(recipe, prepared, source, Ledger(paths.ledger, stored), paths, console, ends_at)
         with connected():
-            failed = _train(recipe, plans, prepared, ledger, paths, console, ends_at)
-            finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
-            trained = TrainedRun(recipe, prepared, finished, failed, paths)
+            finished, failed = train(plans)
             budget = seconds_for_fusion(ends_at, time.monotonic()) if seconds < math.inf else None
-            return finish_run(trained, console, time_budget_s=budget)
-
-
-def prepare_run(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:
-    """Checks and divides the data that a run, or a search, is begun or continued with.
-
-    Args:
-        recipe: The recipe.
-        data: As for `run`.
-        paths: The run folder.
-        console: Where it is told about.
-
-    Raises:
-        RecycleError: With what the user has to mend.
-    """
-    console.print(f"Checking the data; the run is in {paths.root}")
-    data = data or recorded_data(paths)
-    folder = data or draw_sample(recipe.data, recipe.seed, paths)
-    prepared = prepare_data(recipe.data, recipe.seed, folder, paths)
-    require_same_data(data, prepared.digest, paths)
-    write_prepared(prepared, paths)
-    _tell_about_data(prepared, paths, console)
-    _check_settings(recipe, prepared, console)
-    return prepared
-
-
-def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) -> None:
-    console.print(
-        f"{len(prepared.train.images)} training images with {len(prepared.train.annotations)} boxes in "
-        f"{prepared.folds.count} folds, {len(prepared.test.images)} test images",
-    )
-    for rule, count in prepared.warnings.items():
-        console.print(f"  {rule}: {count} (see {paths.validation_table})")
-    for name, groups in prepared.folds.rare_classes.items():
-        console.print(f"  {name}: too rare to be in every fold (groups of images that show it: {groups})")
-
-
-def _check_settings(recipe: Recipe, prepared: PreparedData, console: Console) -> None:
-    """Refuses settings that do not go with the data, and warns of those without effect and of missing masks."""
-    if recipe.data.copy_paste is not None:
-        require_suitable(prepared.train, recipe.data.copy_paste)
-    for model in recipe.models:
-        for phase in model.in_phases():
-            require_known_classes(phase.losses, prepared.train)
-        for line in [*settings_without_effect(model), *missing_masks(model, prepared.train)]:
-            console.print(f"Warning: {model.name}: {line}")
-
-
-def _train(
-    recipe: Recipe,
-    plans: Sequence[MemberPlan],
-    prepared: PreparedData,
-    ledger: Ledger,
-    paths: RunPaths,
-    console: Console,
-    ends_at: float,
-) -> dict[str, str]:
-    """Trains what the ledger does not hold yet; gives the reasons of members that were given up."""
-    missing = [plan for plan in plans if ledger.finished(plan.key) is None]
-    if len(missing) < len(plans):
-        console.print(f"{len(plans) - len(missing)} of {len(plans)} members were finished before")
-    if not missing:
-        return {}
-
-    def record(plan: MemberPlan, outcome: MemberOutcome, attempts: int) -> None:
-        ledger.append(_entry(plan, outcome, attempts, paths.root.absolute()))
-
-    with Display(console) as display, image_caches_removed(image_cache_name(paths)):
-        require_resources({plan.settings.name: plan.settings for plan in missing}.values(), node_resources())
-        timed = None
-        if ends_at < math.inf:
-            timed = plan_training(missing, prepared, cluster_resources(), ends_at, time.monotonic, console)
-        wanted = timed.plans if timed else missing
-        pasted = paste_into_folds(recipe, prepared, [plan.fold for plan in wanted], paths, display.log)
-        given_up = MemberTraining(
-            wanted,
-            TrainingData(prepared.train, prepared.test, prepared.folds, pasted),
-            retries=recipe.retries,
-            on_finished=record,
-            display=display,
-            progress_file=paths.progress,
-            attempt_log=AttemptLog(paths.attempts),
-            deadline=timed.deadline if timed else None,
-        ).run()
-        return {**(timed.left_out if timed else {}), **given_up}
-
-
-def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) -> FinishedMember:
-    return FinishedMember(
-        key=plan.key,
-        round_index=0,
-        member=plan.name,
-        model=plan.settings.name,
-        fold=plan.fold,
-        oof=str(plan.oof.relative_to(root)) if plan.oof else None,
-        test=str(plan.test.relative_to(root)),
-        checkpoint=str(outcome.checkpoint.relative_to(root)),
-        seconds=outcome.seconds,
-        attempts=attempts,
-        host=outcome.host,
-    )
+            return finish_run(TrainedRun(recipe, prepared, finished, failed, paths), console, time_budget_s=budget)

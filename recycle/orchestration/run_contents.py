@@ -10,7 +10,7 @@ from recycle.errors import DataError, ResumeError
 from recycle.fusion.ensemble import ENSEMBLE
 from recycle.orchestration.ledger import FinishedMember, read_ledger
 from recycle.orchestration.member_names import member_names
-from recycle.orchestration.open_run import recorded_data, require_run
+from recycle.orchestration.open_run import recorded_folder, require_run
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
 from recycle.predictions.values import Predictions, concatenate
@@ -74,7 +74,7 @@ def read_run(root: Path) -> RunContents:
     return RunContents(
         paths=paths,
         recipe=recipe,
-        prepared=read_prepared(recorded_data(paths) or paths.sample, paths),
+        prepared=read_prepared(recorded_folder(paths), paths),
         results=read_object(paths.results) if paths.results.is_file() else None,
         study=read_object(paths.fusion_study) if paths.fusion_study.is_file() else None,
         members=members,

@@ -1,7 +1,7 @@
 """The deadline of a run: which of its members are trained until then, said before the first of them starts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.console import Console
 from recycle.data.prepare import PreparedData
 from recycle.orchestration.deadline import Clock, Deadline, plan_until
 from recycle.orchestration.expectation import expect
+from recycle.orchestration.nodes import Node
 from recycle.orchestration.probing import probe_models
 from recycle.paths import probes_folder
 from recycle.recipe import Model, Recipe
@@ -35,12 +36,12 @@ class TimedTraining:
     Attributes:
         plans: Members to train.
         left_out: The reason for each that is not, by its name.
-        deadline: Keeps the end.
+        deadline: Keeps the end; None where there is no hurry.
     """
 
     plans: Sequence[MemberPlan]
-    left_out: Mapping[str, str]
-    deadline: Deadline
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    deadline: Deadline | None = None
 
 
 def measure_speed(recipe: Recipe, prepared: PreparedData, console: Console) -> None:
@@ -54,7 +55,7 @@ def measure_speed(recipe: Recipe, prepared: PreparedData, console: Console) -> N
 def plan_training(
     plans: Sequence[MemberPlan],
     prepared: PreparedData,
-    pool: Mapping[str, float],
+    nodes: Sequence[Node],
     ends_at: float,
     clock: Clock,
     console: Console,
@@ -64,13 +65,13 @@ def plan_training(
     Args:
         plans: All members that should be trained.
         prepared: The data.
-        pool: What members share, under Ray's names.
+        nodes: The nodes that members share.
         ends_at: When the whole run must be over, on the clock.
         clock: Gives seconds.
         console: Where it is said.
     """
     seconds = (ends_at - clock()) * (1 - FUSION_PART)
-    planned = plan_until([_expected(plan, prepared) for plan in plans], pool, seconds)
+    planned = plan_until([_expected(plan, prepared) for plan in plans], nodes, seconds)
     chosen = {member.name for member in planned.members}
     for member in planned.left_out:
         console.print(f"{member.name}: {LEFT_OUT} (expected: {member.seconds:.0f} s)")

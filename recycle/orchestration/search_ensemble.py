@@ -11,7 +11,8 @@ from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.ledger import Ledger
 from recycle.orchestration.member_names import member_names
-from recycle.orchestration.open_run import open_run, recorded_data
+from recycle.orchestration.open_run import open_run, recorded_folder
+from recycle.orchestration.run_storage import mirrored, stored_run
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
 from recycle.report.results import Results
@@ -39,13 +40,14 @@ def search_ensemble(
         raise ResumeError(f"{root}: there is no trained run, as data/{paths.prepared.name} is missing")
     more = [] if trials is None else [f"fusion.trials={trials}"]
     recipe = load_recipe(str(paths.recipe.absolute()), [*changes, *more])
-    with open_run(recipe, paths, resume=True), connected():
-        ledger = Ledger(paths.ledger)
+    stored = stored_run(recipe, paths)
+    with open_run(recipe, paths, resume=True), mirrored(stored), connected():
+        ledger = Ledger(paths.ledger, stored)
         finished = {name: entry for name, entry in ledger.latest().items() if ledger.finished(entry.key)}
         names = member_names(recipe)
         # In the order of the recipe, as the run had them: the ledger has them as they finished.
         members = [finished[name] for name in names if name in finished]
         failed = dict.fromkeys((name for name in names if name not in finished), UNFINISHED)
-        prepared = read_prepared(recorded_data(paths) or paths.sample, paths)
+        prepared = read_prepared(recorded_folder(paths), paths)
         run = TrainedRun(recipe, prepared, members, failed, paths)
         return finish_run(run, console, time_budget_s=time_budget_s)

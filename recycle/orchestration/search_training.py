@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,28 +14,30 @@ from recycle.data.prepare import PreparedData
 from recycle.errors import RecipeError, TrainingError
 from recycle.evaluation.seeds import SeedsComparison
 from recycle.orchestration.candidate_space import CandidateSpace, candidate_space
-from recycle.orchestration.candidates import CandidateTrial, read_joining, small_training_data, training_data
-from recycle.orchestration.cluster import connected, node_resources, require_resources
+from recycle.orchestration.candidates import CandidateTrial, read_joining, small_training_data
+from recycle.orchestration.cluster import cluster_nodes, connected, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
+from recycle.orchestration.data_source import data_source
 from recycle.orchestration.early_stopping import StoppingRules
 from recycle.orchestration.finals import Finals, FinalsPlan, name_of
 from recycle.orchestration.image_caches import image_caches_removed
-from recycle.orchestration.open_run import open_run
+from recycle.orchestration.open_run import open_run, recorded_data
 from recycle.orchestration.plan import digest, image_cache_name
-from recycle.orchestration.run import prepare_run
+from recycle.orchestration.prepare_run import prepare_run
 from recycle.orchestration.search_time import SearchTime, seconds_known, time_remarks
 from recycle.orchestration.trial_budget import TrialBudget
 from recycle.orchestration.trial_loggers import trial_loggers
 from recycle.orchestration.trial_records import importances, records_of
 from recycle.orchestration.trials import TrialSearch, run_trials, trials_side_by_side
 from recycle.paths import RunPaths
-from recycle.recipe import Fold, Model, Recipe
+from recycle.recipe import Model, Recipe
 from recycle.recipe.changes import model_named, shrunk, with_changes
 from recycle.recipe_yaml import write_recipe
 from recycle.report.ensemble import TITLES
 from recycle.report.page.render import write_page
 from recycle.report.page.training_search import page_of
 from recycle.report.training_search import DEFAULT, Finalist, Importances, TrainingStudy, TrialRecord, verdict
+from recycle.training.member import TrainingData
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class _Searched:
         model: The searched model.
         prepared: The data.
         candidates: Makes and trains candidates.
-        pasted: Folder of each fold's training part with pasted objects, where there is one.
+        data: What members at full size are trained on; nobody needs their predictions of test images.
         time: The time there is.
         console: Where progress is shown.
     """
@@ -56,18 +58,18 @@ class _Searched:
     model: Model
     prepared: PreparedData
     candidates: CandidateTrial
-    pasted: Mapping[Fold, Path]
+    data: TrainingData
     time: SearchTime
     console: Console
 
     @property
     def side_by_side(self) -> int:
-        return trials_side_by_side(self.model.resources, node_resources())
+        return trials_side_by_side(self.model.resources, cluster_nodes())
 
 
 def search_training(
     recipe: Recipe,
-    data: Path | None,
+    data: str,
     root: Path,
     model: str,
     *,
@@ -79,8 +81,8 @@ def search_training(
 
     Args:
         recipe: What to do, `search` in particular.
-        data: Folder with `annotations.json` and images; None stands for those that the search was begun with, or the
-            synthetic sample.
+        data: Folder with `annotations.json` and images, or its address; if empty, those that the search was begun with,
+            or the synthetic sample.
         root: Folder of the search.
         model: Name of the model.
         resume: Whether to continue the search that the folder holds.
@@ -99,14 +101,19 @@ def search_training(
     space = candidate_space(recipe.search.space, recipe, searched)
     loggers = trial_loggers(recipe)
     paths = RunPaths(root)
-    with open_run(recipe, paths, resume=resume):
-        prepared = prepare_run(recipe, data, paths, console)
+    with (
+        open_run(recipe, paths, resume=resume),
+        data_source(data or recorded_data(paths), recipe.data.copy_gib) as source,
+    ):
+        prepared = prepare_run(recipe, source, paths, console)
         with connected(), image_caches_removed(image_cache_name(paths)):
-            require_resources([searched], node_resources())
+            require_resources([searched], cluster_nodes())
             pasted = paste_into_folds(recipe, prepared, recipe.search.folds, paths, console.print)
-            candidates = _candidates(recipe, searched, prepared, pasted, paths)
+            none = prepared.test.subset(())
+            whole = TrainingData(prepared.train, none, prepared.folds, pasted, source.remote, recipe.data.copy_gib)
+            candidates = _candidates(recipe, searched, prepared, whole, paths)
             limit = SearchTime(began, seconds, recipe.search, searched)
-            work = _Searched(recipe, searched, prepared, candidates, pasted, limit, console)
+            work = _Searched(recipe, searched, prepared, candidates, whole, limit, console)
             study = _search(work, space, loggers)
             _write(study, recipe, paths)
     _show(study, paths, console)
@@ -122,13 +129,13 @@ def _require_one_process(model: Model) -> None:
 
 
 def _candidates(
-    recipe: Recipe, model: Model, prepared: PreparedData, pasted: Mapping[Fold, Path], paths: RunPaths
+    recipe: Recipe, model: Model, prepared: PreparedData, whole: TrainingData, paths: RunPaths
 ) -> CandidateTrial:
     fraction = recipe.search.small.data_fraction
     return CandidateTrial(
         recipe=recipe,
         model=model.name,
-        data=small_training_data(prepared, pasted, recipe.search.folds, fraction, recipe.seed),
+        data=small_training_data(whole, prepared.groups, recipe.search.folds, fraction, recipe.seed),
         digest=digest([prepared.digest, fraction]),
         paths=paths,
         joining=read_joining(recipe, prepared),
@@ -177,8 +184,7 @@ def _finals(
     began = time.monotonic()
     best = sorted((one for one in trials if one.value is not None), key=lambda one: one.value or 0.0, reverse=True)
     rivals = [one for one in best if one.changes][: planned.finalists]
-    data = training_data(work.prepared, work.pasted)
-    finals = Finals(work.candidates, data, work.time.end_of_finals(seconds_a_trial), work.console)
+    finals = Finals(work.candidates, work.data, work.time.end_of_finals(seconds_a_trial), work.console)
     finalists = finals.rank(rivals, next((one for one in best if not one.changes), None)) if rivals else []
     challenger = next((one.name for one in finalists if one.name != DEFAULT and one.full is not None), "")
     rounds = math.ceil((len(rivals) + 1) / work.side_by_side)

@@ -19,8 +19,8 @@ from recycle.fusion.calibration import calibrated_out_of_fold
 from recycle.fusion.methods import fuse_grouped_by
 from recycle.fusion.settings import Calibration, EnsembleSettings
 from recycle.fusion.wbf_columns import Grouped, group
-from recycle.orchestration.actors import ActorHandle
 from recycle.orchestration.cluster import cluster_resources
+from recycle.orchestration.progress_board import ActorHandle
 from recycle.predictions.values import Predictions
 from recycle.recipe.fusion import Metric
 

@@ -1,21 +1,30 @@
 """Trains the members of a round in parallel, in order of completion, through failures."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import ray
-from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.exceptions import RayError
 
 from recycle.data.json_files import write_json
-from recycle.errors import NonFiniteLossError, RecipeError, RecycleError, WeightsError
+from recycle.errors import RecycleError
 from recycle.files import write_text
-from recycle.orchestration.actors import ActorHandle, start_progress_board, start_train_actor
+from recycle.orchestration.actors import start_train_actor
 from recycle.orchestration.attempt_log import AttemptLog
-from recycle.orchestration.cluster import cluster_resources, ray_resources
+from recycle.orchestration.autoscaling import ask_for
+from recycle.orchestration.cluster import cluster_resources
 from recycle.orchestration.deadline import Deadline
-from recycle.orchestration.scheduling import longest_first, next_to_start
+from recycle.orchestration.durations import Durations
+from recycle.orchestration.expectation import Expectation, expect
+from recycle.orchestration.failures import cause_of, reason_of
+from recycle.orchestration.nodes import Claim, Needs
+from recycle.orchestration.open_nodes import OpenNodes
+from recycle.orchestration.progress_board import ActorHandle, start_progress_board
+from recycle.orchestration.retries import Failure, nodes_to_avoid, why_given_up
+from recycle.orchestration.run_storage import receive_member
+from recycle.orchestration.scheduling import Job, Occupation, place
+from recycle.paths import probes_folder
 from recycle.report.progress import Display, Snapshot
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 from recycle.training.progress import Progress
@@ -25,9 +34,6 @@ ERROR_FILE = "error.txt"
 TOO_LATE = "it could not have finished before the deadline"
 NOT_IN_TIME = "it was not finished at the deadline"
 
-FINAL_ERRORS = (NonFiniteLossError, RecipeError, WeightsError)
-"""What would only happen again: the user has to mend it."""
-
 Finished = Callable[[MemberPlan, MemberOutcome, int], None]
 
 
@@ -35,9 +41,19 @@ Finished = Callable[[MemberPlan, MemberOutcome, int], None]
 class _Attempt:
     """A member that runs now."""
 
-    plan: MemberPlan
+    member: "_Member"
     actor: ActorHandle
-    number: int
+    claim: Claim
+
+
+@dataclass
+class _Member:
+    """A member on its way through the cluster."""
+
+    plan: MemberPlan
+    needs: Needs
+    attempts: int = 0
+    failures: list[Failure] = field(default_factory=list)
 
 
 class MemberTraining:
@@ -46,7 +62,7 @@ class MemberTraining:
     Args:
         plans: Members to train.
         data: What they share.
-        retries: How often a member that failed is continued from its last checkpoint.
+        retries: How often a member that failed by itself is continued from its last checkpoint.
         on_finished: Called with each finished member, its outcome and its number of attempts.
         display: Shows progress.
         progress_file: Replaced at every look with the progress of the running members.
@@ -66,10 +82,13 @@ class MemberTraining:
         attempt_log: AttemptLog,
         deadline: Deadline | None = None,
     ) -> None:
-        self._waiting = deadline.in_order(plans) if deadline else longest_first(plans)
+        expected = {plan.name: _expect(plan, data) for plan in plans}
+        self._durations = Durations(
+            {plan.name: plan.settings.name for plan in plans}, {name: one.seconds for name, one in expected.items()}
+        )
+        self._waiting = {plan.name: _Member(plan, _needs(plan, expected[plan.name])) for plan in plans}
         self._deadline = deadline
         self._running: dict[ray.ObjectRef[MemberOutcome], _Attempt] = {}
-        self._attempts: Counter[str] = Counter()
         self._finished: list[str] = []
         self._given_up: dict[str, str] = {}
         self._retries = retries
@@ -78,6 +97,7 @@ class MemberTraining:
         self._progress_file = progress_file
         self._attempt_log = attempt_log
         self._latest: dict[str, Progress] = {}
+        self._nodes = OpenNodes()
         self._data = ray.put(data)
         self._board = start_progress_board()
 
@@ -88,100 +108,139 @@ class MemberTraining:
             The reason for each member that was given up, by its name.
         """
         try:
+            self._ask_for_nodes()
             while self._waiting or self._running:
-                self._keep_deadline()
+                if self._deadline:
+                    self._keep(self._deadline)
+                self._nodes.look()
                 self._start_what_fits()
                 running = list(self._running)
                 done, _ = ray.wait(running, timeout=SECONDS_BETWEEN_LOOKS) if running else ([], [])
                 for reference in done:
                     self._settle(reference)
+                self._hear()
                 self._show()
         finally:
             for attempt in self._running.values():
                 ray.kill(attempt.actor)
             ray.kill(self._board)
+            ask_for([])
         return self._given_up
 
-    def _keep_deadline(self) -> None:
+    def _keep(self, deadline: Deadline) -> None:
         """Leaves out what cannot finish any more, and ends what should have."""
-        if self._deadline is None:
-            return
         for attempt in self._running.values():
-            if progress := self._latest.get(attempt.plan.name):
-                self._deadline.measure(attempt.plan, progress.step / progress.steps)
-        for plan in [plan for plan in self._waiting if not self._deadline.admits(plan)]:
-            self._waiting.remove(plan)
-            self._leave_out(plan, TOO_LATE)
-        if self._deadline.is_over():
+            if progress := self._latest.get(attempt.member.plan.name):
+                deadline.measure(attempt.member.plan, progress.step / progress.steps)
+        for member in [member for member in self._waiting.values() if not deadline.admits(member.plan)]:
+            del self._waiting[member.plan.name]
+            self._leave_out(member.plan, TOO_LATE)
+        if deadline.is_over():
             for attempt in self._running.values():
                 ray.kill(attempt.actor)
-                self._attempt_log.ended(attempt.plan.name, attempt.number, "failed", "", NOT_IN_TIME)
-                self._leave_out(attempt.plan, NOT_IN_TIME)
+                plan = attempt.member.plan
+                self._attempt_log.ended(plan.name, attempt.member.attempts, "failed", "", NOT_IN_TIME)
+                self._leave_out(plan, NOT_IN_TIME)
             self._running.clear()
 
     def _leave_out(self, plan: MemberPlan, reason: str) -> None:
         self._given_up[plan.name] = reason
         self._display.log(f"{plan.name}: left out: {reason}")
 
-    def _start_what_fits(self) -> None:
-        while plan := next_to_start(self._waiting, self._free_resources()):
-            self._waiting.remove(plan)
-            self._attempts[plan.name] += 1
-            number = self._attempts[plan.name]
-            attempt = _Attempt(plan, start_train_actor(plan.settings.resources), number)
-            self._running[attempt.actor.run.remote(plan, self._data, self._board)] = attempt
-            if self._deadline:
-                self._deadline.start(plan)
-            self._attempt_log.started(plan.name, number, ray_resources(plan.settings.resources), cluster_resources())
-            self._display.log(f"{plan.name}: started" + (f" (attempt {number})" if number > 1 else ""))
+    def _ask_for_nodes(self) -> None:
+        ask_for(
+            [
+                *(member.needs for member in self._waiting.values()),
+                *(attempt.member.needs for attempt in self._running.values()),
+            ]
+        )
 
-    def _free_resources(self) -> dict[str, float]:
-        """What our own members leave of the cluster as it is now, as nodes come and go."""
-        free = cluster_resources()
-        for attempt in self._running.values():
-            for name, amount in ray_resources(attempt.plan.settings.resources).items():
-                free[name] = free.get(name, 0.0) - amount
-        return free
+    def _start_what_fits(self) -> None:
+        jobs = [self._job(member) for member in self._waiting.values()]
+        running = [
+            Occupation(attempt.claim, self._durations.seconds_left(attempt.member.plan.name))
+            for attempt in self._running.values()
+        ]
+        for placement in place(jobs, self._nodes.open, running):
+            self._start(self._waiting.pop(placement.job.name), placement.claim)
+
+    def _job(self, member: _Member) -> Job:
+        name, avoid = member.plan.name, nodes_to_avoid(member.failures)
+        rank = self._deadline.rank(member.plan) if self._deadline else 0
+        return Job(name, member.needs, self._durations.seconds_left(name), avoid, rank)
+
+    def _start(self, member: _Member, claim: Claim) -> None:
+        plan = member.plan
+        member.attempts += 1
+        attempt = _Attempt(member, start_train_actor(plan.settings.resources, claim), claim)
+        self._running[attempt.actor.run.remote(plan, self._data, self._board, claim)] = attempt
+        if self._deadline:
+            self._deadline.start(plan)
+        self._attempt_log.started(plan.name, member.attempts, claim, cluster_resources())
+        self._display.log(f"{plan.name}: started" + (f" (attempt {member.attempts})" if member.attempts > 1 else ""))
 
     def _settle(self, reference: "ray.ObjectRef[MemberOutcome]") -> None:
         attempt = self._running.pop(reference)
+        member = attempt.member
+        name = member.plan.name
         try:
             outcome = ray.get(reference)
         except (RecycleError, RayError) as error:
             self._fail(attempt, error)
         else:
-            self._finished.append(attempt.plan.name)
-            self._attempt_log.ended(attempt.plan.name, attempt.number, "finished", outcome.host)
-            self._on_finished(attempt.plan, outcome, attempt.number)
+            receive_member(member.plan)
+            self._finished.append(name)
+            self._attempt_log.ended(name, member.attempts, "finished", outcome.host)
+            self._on_finished(member.plan, outcome, member.attempts)
             for warning in outcome.warnings:
-                self._display.log(f"{attempt.plan.name}: {warning}")
-            self._display.log(f"{attempt.plan.name}: finished after {outcome.seconds:.0f} s on {outcome.host}")
+                self._display.log(f"{name}: {warning}")
+            self._display.log(f"{name}: finished after {outcome.seconds:.0f} s on {outcome.host}")
         finally:
             ray.kill(attempt.actor)
+            self._ask_for_nodes()
 
     def _fail(self, attempt: _Attempt, error: Exception) -> None:
-        plan = attempt.plan
+        member, plan = attempt.member, attempt.member.plan
         details = plan.work_dir / ERROR_FILE
         write_text(str(error), details)
-        reason = reason_of(error)
-        seen = self._latest.get(plan.name)
-        self._attempt_log.ended(plan.name, attempt.number, "failed", seen.host if seen else "", reason)
-        if isinstance(error, FINAL_ERRORS) or attempt.number > self._retries:
-            self._given_up[plan.name] = reason
-            self._display.log(f"{plan.name}: given up: {reason} (details: {details})")
+        failure = self._failure(attempt, error)
+        member.failures.append(failure)
+        self._attempt_log.ended(plan.name, member.attempts, "failed", failure.host, failure.reason)
+        if why := why_given_up(member.failures, self._retries):
+            self._given_up[plan.name] = why
+            self._display.log(f"{plan.name}: given up: {why} (details: {details})")
             return
-        self._display.log(f"{plan.name}: {reason}; continues from its last checkpoint (details: {details})")
-        self._waiting.insert(0, plan)
+        self._display.log(f"{plan.name}: {failure.reason}; continues from its last checkpoint (details: {details})")
+        self._waiting = {plan.name: member, **self._waiting}
 
-    def _show(self) -> None:
+    def _failure(self, attempt: _Attempt, error: Exception) -> Failure:
+        node_is_alive = self._nodes.is_alive(attempt.claim.node)
+        seen = self._latest.get(attempt.member.plan.name)
+        return Failure(
+            cause=cause_of(error, node_is_alive=node_is_alive),
+            reason=reason_of(error, node_is_alive=node_is_alive),
+            node=attempt.claim.node,
+            host=seen.host if seen else "",
+            epoch=seen.epoch if seen else 0,
+        )
+
+    def _hear(self) -> None:
+        running = [(attempt.member.plan.name, attempt.claim.node) for attempt in self._running.values()]
         try:
-            self._latest = ray.get(self._board.latest.remote())
-        except RayError:  # its node is lost: members that start from now on report to another
+            leaving = [name for name, node in running if self._nodes.is_leaving(node)]
+            self._latest = ray.get(self._board.look.remote(leaving))
+        except RayError:  # its process died: members that start from now on report to another
             self._board = start_progress_board()
             return
+        for name, _ in running:
+            if name in self._latest:
+                self._durations.observe(self._latest[name])
+
+    def _show(self) -> None:
+        running = [attempt.member.plan.name for attempt in self._running.values()]
         snapshot = Snapshot(
-            running={attempt.plan.name: self._latest.get(attempt.plan.name) for attempt in self._running.values()},
-            waiting=[plan.name for plan in self._waiting],
+            running={name: self._latest.get(name) for name in running},
+            waiting=list(self._waiting),
             finished=list(self._finished),
             failed=list(self._given_up),
         )
@@ -189,10 +248,11 @@ class MemberTraining:
         write_json(asdict(snapshot), self._progress_file)
 
 
-def reason_of(error: Exception) -> str:
-    """The cause of what came back from an actor, in one line."""
-    if isinstance(error, RayActorError):
-        return "its process died"
-    cause = error.cause if isinstance(error, RayTaskError) else error
-    first_line = str(cause).strip().partition("\n")[0]
-    return first_line if isinstance(cause, RecycleError) else f"{type(cause).__name__}: {first_line}"
+def _expect(plan: MemberPlan, data: TrainingData) -> Expectation:
+    inside = sum(fold == plan.fold for fold in data.folds.assignment.values())
+    return expect(plan.settings, len(data.train.images) - inside, probes_folder())
+
+
+def _needs(plan: MemberPlan, expected: Expectation) -> Needs:
+    """What a member asks for; memory of its GPU as it was measured, where the recipe does not tell it."""
+    return Needs.of(plan.settings.resources, expected.memory_gib if expected.measured_on else 0.0)

@@ -11,8 +11,9 @@ from optuna.trial import FrozenTrial, TrialState
 from ray import tune
 from ray.tune.logger import TBXLoggerCallback
 
-from recycle.orchestration.cluster import node_resources, ray_resources
+from recycle.orchestration.cluster import cluster_nodes, ray_resources
 from recycle.orchestration.early_stopping import SCORE, STEP, VALUE, EarlyStopping, Ending, StoppingRules
+from recycle.orchestration.nodes import Node
 from recycle.orchestration.search import (
     INTERRUPTED,
     OUTCOME,
@@ -101,10 +102,13 @@ def ended(study: optuna.Study) -> list[FrozenTrial]:
     ]
 
 
-def trials_side_by_side(resources: Resources, nodes: Sequence[Mapping[str, float]]) -> int:
+def trials_side_by_side(resources: Resources, nodes: Sequence[Node]) -> int:
     """How many trials the nodes hold together, at least one."""
     wanted = ray_resources(resources)
-    return max(1, sum(min(int(node.get(name, 0) / amount + 1e-6) for name, amount in wanted.items()) for node in nodes))
+    return max(
+        1,
+        sum(min(int(node.resources.get(name, 0) / amount + 1e-6) for name, amount in wanted.items()) for node in nodes),
+    )
 
 
 def _run(
@@ -120,7 +124,7 @@ def _run(
     scheduler = EarlyStopping(what.rules, {f"known-{trial.number}": _curve(trial) for trial in before})
     searcher = TrainingSearcher(
         study,
-        trials_side_by_side(what.resources, node_resources()),
+        trials_side_by_side(what.resources, cluster_nodes()),
         budget=budget,
         endings=scheduler.endings,
         tell=tell,

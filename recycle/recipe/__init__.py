@@ -131,7 +131,13 @@ class Recipe(Settings):
     search: Search = Search()
     """The search of a model's training settings, which `jobs/search_training.py` does."""
     retries: int = Field(default=2, ge=0)
-    """How often a member that failed is continued from its last checkpoint."""
+    """How often a member that failed by itself is continued from its last checkpoint; the loss of its machine does not
+    count, nor does that of a process that got further than the one before."""
+    storage: str = ""
+    """Address of a folder that all machines reach, such as `s3://bucket/runs`, if they share no disk: checkpoints and
+    predictions go there, into a folder with the name of the run's, and so does the rest of the run folder."""
+    checkpoints: int = Field(default=2, ge=1)
+    """How many checkpoints each member keeps: the last, the best, and then those after the latest epochs before."""
 
     @model_validator(mode="after")
     def _folds_exist(self) -> Self:

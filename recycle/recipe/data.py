@@ -41,5 +41,7 @@ class Data(Settings):
     image_cache_gib: float = Field(default=8.0, ge=0)
     """Most that decoded images may take on each machine's temporary disk, in GiB, and never more than half of what is
     free there; 0 decodes each image each time."""
+    copy_gib: float = Field(default=200.0, gt=0)
+    """Most that copies of data sets may take on each machine, in GiB, where they lie in a storage (`--data s3://...`)."""
     synthetic: Synthetic = Synthetic()
     """The sample drawn when no data set is given."""

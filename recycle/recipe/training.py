@@ -45,6 +45,9 @@ class Resources(Settings):
     """GPUs; a fraction lets several members share one, and of several each takes an equal part of every batch."""
     memory_gib: float = Field(default=0.0, ge=0)
     """Main memory to reserve; 0 reserves none."""
+    gpu_memory_gib: float = Field(default=0.0, ge=0)
+    """Memory needed of each GPU, which decides on which nodes a member may run; where `num_gpus` is a smaller part of
+    the GPU than this is of its memory, the member takes this. 0: as `--probe` measured it, or else anywhere."""
 
     @property
     def processes(self) -> int:
@@ -57,6 +60,12 @@ class Resources(Settings):
         if num_gpus > 1 and num_gpus != int(num_gpus):
             raise ValueError(f"num_gpus must be at most 1 or a whole number, but got num_gpus={num_gpus}")
         return num_gpus
+
+    @model_validator(mode="after")
+    def _gpu_memory_is_of_a_gpu(self) -> Self:
+        if self.gpu_memory_gib and not self.num_gpus:
+            raise ValueError(f"gpu_memory_gib must be 0 where num_gpus is 0, but got {self.gpu_memory_gib:g}")
+        return self
 
 
 class ModelSettings(Phase):

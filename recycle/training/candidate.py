@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from recycle.evaluation.detection import own_score
 from recycle.predictions.parquet import read_parquet
 from recycle.predictions.values import Predictions
+from recycle.training.local_data import local_data
 from recycle.training.member import MemberPlan, TrainingData
 from recycle.training.progress import Progress
 from recycle.training.run_member import run_member
@@ -47,7 +48,8 @@ def train_candidate(
         assert plan.fold != "all"
         epochs = plan.settings.epochs
         watching = [] if values else [_ScoreHook(plan.settings.in_phases(), metric, report)]
-        run_member(plan, data[plan.fold], _ignore, watching)
+        with local_data(data[plan.fold], plan.fold) as here:
+            run_member(plan, here, _ignore, watching)
         predictions = read_parquet(plan.oof)
         scores.append(own_score(data[plan.fold].train, predictions, metric))
         values.append(value(predictions) if value else scores[-1])

@@ -3,17 +3,16 @@
 import math
 import socket
 import time
-from pathlib import Path
 from typing import Any
 
-from mmengine.dist import barrier, get_rank, is_main_process
+from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from recycle.data.loading import seed_everything
 from recycle.errors import NonFiniteLossError
-from recycle.files import replacing
 from recycle.models.checkpoints import load_checkpoint
+from recycle.training.checkpoints import WITH_BEST, keep_earlier, save_checkpoint
 from recycle.training.member import MemberTask
 from recycle.training.phase import PhaseTask
 from recycle.training.progress import Progress, Report
@@ -72,7 +71,7 @@ class FiniteLossHook(Hook):
 
 
 class SaveHook(Hook):
-    """Keeps two checkpoints, the last and the best, each replaced in one move so that neither is ever half written."""
+    """Keeps the last checkpoint, the best, and some before, each replaced in one move so that none is half written."""
 
     priority = "VERY_LOW"
 
@@ -101,27 +100,16 @@ class SaveHook(Hook):
                     f"{self._member.name}: the weights {name} became NaN or infinite by step {step} "
                     f"(epoch {epoch}); {_what_is_kept(self._member)}"
                 )
-        self._save(runner, self._member.last_checkpoint, is_resumable=True, meta={"phase": self._phase.position})
+        keep_earlier(self._member, self._phase.epochs_before + runner.epoch)
+        save_checkpoint(runner, self._member.last_checkpoint, meta={"phase": self._phase.position})
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Saves the weights when the score is the highest so far."""
         score = float((metrics or {})["map50"])
-        if score > self._best:
+        if score > self._best and self._member.checkpoints >= WITH_BEST:
             self._best = score
             meta = {"epoch": self._phase.epochs_before + runner.epoch, "map50": score}
-            self._save(runner, self._member.best_checkpoint, is_resumable=False, meta=meta)
-
-    def _save(self, runner: Runner, path: Path, *, is_resumable: bool, meta: dict[str, Any]) -> None:
-        if is_main_process():
-            with replacing(path) as temporary:
-                runner.save_checkpoint(
-                    str(path.parent),
-                    temporary.name,
-                    save_optimizer=is_resumable,
-                    save_param_scheduler=is_resumable,
-                    meta=meta,
-                )
-        barrier()
+            save_checkpoint(runner, self._member.best_checkpoint, is_resumable=False, meta=meta)
 
 
 class ProgressHook(Hook):

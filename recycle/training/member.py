@@ -1,15 +1,19 @@
 """What training one member needs to know, and what comes of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from recycle.data.coco import Dataset
 from recycle.data.copy_paste_folder import read_pasted
 from recycle.data.folds import Folds
 from recycle.data.image_cache import NO_CACHE, ImageCache
+from recycle.data.remote_folder import RemoteFolder
 from recycle.recipe import Fold, Model
+from recycle.storage import Storage
 
+KEY_FILE = "key"
+"""What the checkpoints beside it were made of."""
 LAST_CHECKPOINT = "last.pth"
 BEST_CHECKPOINT = "best.pth"
 
@@ -26,6 +30,7 @@ class MemberTask:
         work_dir: Folder of checkpoints and logs.
         seed: Seed of this member's draws.
         cache: Reads the images.
+        checkpoints: How many to keep: the last, the best, and then weights after the latest epochs before.
     """
 
     name: str
@@ -35,6 +40,7 @@ class MemberTask:
     work_dir: Path
     seed: int
     cache: ImageCache = NO_CACHE
+    checkpoints: int = 2
 
     @property
     def last_checkpoint(self) -> Path:
@@ -56,12 +62,16 @@ class TrainingData:
         test: All test images.
         folds: Which training image is in which fold.
         pasted: Folder of a fold's training part after copy-paste, where there is one.
+        remote: Of folders named here that other machines do not see, where they get them from.
+        cache_gib: Most that such copies may take on a machine, in GiB.
     """
 
     train: Dataset
     test: Dataset
     folds: Folds
     pasted: Mapping[Fold, Path] = field(default_factory=dict)
+    remote: Mapping[Path, RemoteFolder] = field(default_factory=dict)
+    cache_gib: float = 0.0
 
     def fold(self, fold: Fold) -> tuple[Dataset, Dataset]:
         """The training part and the validation part of a fold; of `all`, all images and none."""
@@ -69,6 +79,19 @@ class TrainingData:
         outside = {image.id for image in self.train.images} - inside
         train = read_pasted(self.pasted[fold]) if fold in self.pasted else self.train.subset(outside)
         return train, self.train.subset(inside)
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run whose files lie in a storage.
+
+    Attributes:
+        storage: Its folder there.
+        root: Its folder on the driver's machine.
+    """
+
+    storage: Storage
+    root: Path
 
 
 @dataclass(frozen=True)
@@ -86,6 +109,8 @@ class MemberPlan:
         test: Where its predictions of the test images go.
         cache_name: Names the cache of decoded images that it shares with all members of its run on a machine.
         cache_gib: Most that this cache may hold, in GiB; with 0 there is none. It changes no result.
+        checkpoints: How many of them it keeps.
+        stored: Where its files go if machines share no disk.
     """
 
     name: str
@@ -98,6 +123,20 @@ class MemberPlan:
     test: Path
     cache_name: str = ""
     cache_gib: float = 0.0
+    checkpoints: int = 2
+    stored: StoredRun | None = None
+
+    def moved_to(self, folder: Path) -> "MemberPlan":
+        """The same member, with its files in another run folder."""
+        assert self.stored is not None
+
+        def moved(path: Path) -> Path:
+            assert self.stored is not None
+            return folder / path.relative_to(self.stored.root)
+
+        return replace(
+            self, work_dir=moved(self.work_dir), oof=self.oof and moved(self.oof), test=moved(self.test), stored=None
+        )
 
 
 @dataclass(frozen=True)

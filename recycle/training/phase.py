@@ -44,15 +44,16 @@ def remaining_phases(member: MemberTask) -> Iterator[PhaseTask]:
     phases: Sequence[Model] = member.settings.in_phases()
     epochs_before = 0
     for position, settings in enumerate(phases):
-        epochs_done = done["epoch"] if position == done["phase"] else 0
+        is_begun = position == done["phase"] and done["iter"] > 0
+        epochs_done = done["epoch"] if is_begun else 0
         if position >= done["phase"] and epochs_done < settings.epochs:
-            yield PhaseTask(member, position, settings, epochs_before, is_begun=epochs_done > 0)
+            yield PhaseTask(member, position, settings, epochs_before, is_begun)
         epochs_before += settings.epochs
 
 
 def _state(member: MemberTask) -> dict[str, Any]:
-    """Phase and epochs in it of the last checkpoint."""
+    """Phase, epochs and steps in it of the last checkpoint."""
     if not member.last_checkpoint.is_file():
-        return {"phase": 0, "epoch": 0}
+        return {"phase": 0, "epoch": 0, "iter": 0}
     meta: dict[str, Any] = load_checkpoint(member.last_checkpoint)["meta"]
     return meta

@@ -15,13 +15,18 @@ from recycle.data.image_cache import open_image_cache
 from recycle.errors import RecycleWarning
 from recycle.inference.predict import predict
 from recycle.predictions.parquet import write_parquet
-from recycle.training.member import MemberOutcome, MemberPlan, MemberTask, TrainingData
+from recycle.training.leaving import IsLeaving, staying
+from recycle.training.member import KEY_FILE, MemberOutcome, MemberPlan, MemberTask, TrainingData
 from recycle.training.progress import Progress
 from recycle.training.train import load_member, train_member
 
 
 def run_member(
-    plan: MemberPlan, data: TrainingData, report: Callable[[Progress], None], watching: Sequence[Hook] = ()
+    plan: MemberPlan,
+    data: TrainingData,
+    report: Callable[[Progress], None],
+    watching: Sequence[Hook] = (),
+    is_leaving: IsLeaving = staying,
 ) -> MemberOutcome:
     """Trains a member from its last checkpoint, if there is one, and writes its predictions.
 
@@ -29,12 +34,14 @@ def run_member(
 
     Args:
         plan: The member.
-        data: What it shares with others.
-        report: Called about once a second with its progress.
+        data: What all members share.
+        report: Called about once a second with the member's progress.
         watching: Hooks that watch the training.
+        is_leaving: Asked after every step whether to save and stop, as the machine is about to go.
 
     Raises:
         NonFiniteLossError: If the loss becomes NaN or infinite.
+        LeavingError: If it left.
     """
     began = time.monotonic()
     if is_main_process():
@@ -44,8 +51,10 @@ def run_member(
     torch.set_num_threads(max(1, int(plan.settings.resources.num_cpus / get_world_size())))
     train, validation = data.fold(plan.fold)
     with _warnings() as told, open_image_cache(plan.cache_name, plan.cache_gib) as cache:
-        task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache)
-        train_member(task, report, watching)
+        task = MemberTask(
+            plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache, plan.checkpoints
+        )
+        train_member(task, report, watching, is_leaving)
         if is_main_process():
             _predict(plan, task, data)
     return MemberOutcome(task.last_checkpoint, time.monotonic() - began, socket.gethostname(), tuple(told))
@@ -71,7 +80,7 @@ def _warnings() -> Iterator[list[str]]:
 
 def _forget_other_training(plan: MemberPlan) -> None:
     """Drops checkpoints that were made of other data, weights or library versions than this plan's."""
-    key = plan.work_dir / "key"
+    key = plan.work_dir / KEY_FILE
     if key.is_file() and key.read_text() == plan.key:
         return
     shutil.rmtree(plan.work_dir, ignore_errors=True)

@@ -21,6 +21,7 @@ from recycle.recipe import MaskRCNNSwin, Model
 from recycle.training.averaging import averaging_hooks
 from recycle.training.class_weights import class_weights
 from recycle.training.hooks import FiniteLossHook, ProgressHook, SaveHook, SeedHook
+from recycle.training.leaving import IsLeaving, LeaveHook, staying
 from recycle.training.member import MemberTask
 from recycle.training.multi_scale import MultiScaleHook
 from recycle.training.optimizers import build_optimizer
@@ -35,15 +36,19 @@ VALIDATION_BATCH_SIZE = 8
 LOG_INTERVAL = 10
 
 
-def train_member(task: MemberTask, report: Report, watching: Sequence[Hook] = ()) -> None:
+def train_member(
+    task: MemberTask, report: Report, watching: Sequence[Hook] = (), is_leaving: IsLeaving = staying
+) -> None:
     """Trains a member, from its last checkpoint where there is one.
 
     Args:
         task: The member and its data.
         report: Called about once a second with the member's progress.
         watching: Hooks that watch the training.
+        is_leaving: Asked after every step whether to save and stop, as the machine is about to go.
 
     Raises:
+        LeavingError: If it left.
         NonFiniteLossError: If the loss becomes NaN or infinite.
         DataError: If the fold's training part is empty.
     """
@@ -52,7 +57,7 @@ def train_member(task: MemberTask, report: Report, watching: Sequence[Hook] = ()
     task.work_dir.mkdir(parents=True, exist_ok=True)
     for phase in remaining_phases(task):
         seed_everything((task.seed,))
-        _runner(phase, [*_hooks(phase, report), *watching]).train()
+        _runner(phase, [*_hooks(phase, report), *watching, LeaveHook(phase, is_leaving)]).train()
 
 
 def load_member(task: MemberTask) -> BaseModel:
@@ -75,7 +80,11 @@ def _runner(phase: PhaseTask, hooks: Sequence[Hook]) -> Runner:
         model=shared_by_processes(model),
         work_dir=str(task.work_dir),
         train_dataloader=_training_loader(phase),
-        train_cfg={"by_epoch": True, "max_epochs": settings.epochs, "val_interval": settings.validate_every},
+        train_cfg={
+            "type": "ResumableEpochLoop",
+            "max_epochs": settings.epochs,
+            "val_interval": settings.validate_every,
+        },
         optim_wrapper=_stepping(phase, model),
         param_scheduler=learning_rate_schedule(settings.optimizer, phase.steps_an_epoch * settings.epochs),
         **_validation(task),
@@ -128,7 +137,7 @@ def _training_loader(phase: PhaseTask) -> dict[str, Any]:
         "dataset": training_images(phase),
         "batch_size": settings.batch_size // get_world_size(),
         # mmengine counts epochs anew in each phase, and adds them to this seed.
-        "sampler": {"type": "DefaultSampler", "shuffle": True, "seed": task.seed + phase.epochs_before},
+        "sampler": {"type": "ResumableSampler", "shuffle": True, "seed": task.seed + phase.epochs_before},
         **_workers(settings),
     }
 

@@ -7,11 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recycle.orchestration.deadline import Deadline, plan_until, seconds_in_order
+from recycle.orchestration.nodes import Node
 from recycle.report.plan import PlannedMember
 from recycle.training.member import MemberPlan
 from tests.orchestration.plans import model_with, plan_of
 
-POOL = {"CPU": 2.0}
+POOL = [Node("", {"CPU": 2.0})]
+ONE_CORE = [Node("", {"CPU": 1.0})]
 
 
 def member(name: str, seconds: float, model: str = "") -> PlannedMember:
@@ -34,21 +36,22 @@ def test_most_gain_an_hour_comes_first_and_what_does_not_fit_is_left_out() -> No
         member("fast-fold1", 10, "fast"),
         member("mid", 15),
     ]
-    plan = plan_until(members, {"CPU": 1.0}, 36)
+    plan = plan_until(members, ONE_CORE, 36)
     assert names(plan.members) == ["fast-fold0", "mid", "fast-fold1"]
     assert names(plan.left_out) == ["slow"]
 
 
 def test_a_model_s_further_members_count_less_than_another_model() -> None:
     members = [member(f"a-fold{fold}", 10, "a") for fold in range(3)] + [member("b", 12)]
-    assert names(plan_until(members, {"CPU": 1.0}, 22).members) == ["a-fold0", "b"]
+    assert names(plan_until(members, ONE_CORE, 22).members) == ["a-fold0", "b"]
 
 
 @given(st.lists(st.floats(0.1, 100), max_size=8), st.floats(0, 300), st.sampled_from([1.0, 2.0, 3.0]))
 def test_what_is_planned_fits_and_nothing_is_lost(durations: list[float], seconds: float, cores: float) -> None:
     members = [member(f"m{place}", duration) for place, duration in enumerate(durations)]
-    plan = plan_until(members, {"CPU": cores}, seconds)
-    assert seconds_in_order(plan.members, {"CPU": cores}) <= seconds or not plan.members
+    nodes = [Node("", {"CPU": cores})]
+    plan = plan_until(members, nodes, seconds)
+    assert seconds_in_order(plan.members, nodes) <= seconds or not plan.members
     assert sorted([*names(plan.members), *names(plan.left_out)]) == sorted(names(members))
     assert all(one.seconds <= seconds for one in plan.members)
 
@@ -68,7 +71,7 @@ def deadline(watch: Watch, ends_at: float = 100) -> tuple[Deadline, list[MemberP
 
 def test_members_start_in_the_order_of_the_plan() -> None:
     end, plans = deadline(Watch())
-    assert names(end.in_order(plans)) == ["b", "a"]
+    assert names(sorted(plans, key=end.rank)) == ["b", "a"]
 
 
 def test_measured_times_decide_what_may_still_start() -> None:
@@ -97,4 +100,4 @@ def test_members_that_share_a_gpu_are_played_through() -> None:
     model = model_with()
     half = model.model_copy(update={"resources": model.resources.model_copy(update={"num_gpus": 0.5})})
     members = [replace(member(f"m{n}", 10), settings=half) for n in range(3)]
-    assert seconds_in_order(members, {"CPU": 8.0, "GPU": 1.0}) == pytest.approx(20)
+    assert seconds_in_order(members, [Node("", {"CPU": 8.0, "GPU": 1.0})]) == pytest.approx(20)

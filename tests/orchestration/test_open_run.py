@@ -22,7 +22,7 @@ def paths(tmp_path: Path) -> RunPaths:
 def begin(paths: RunPaths, *overrides: str, resume: bool = False) -> None:
     """Begins a run as far as training: its data are known."""
     with open_run(example_with(*overrides), paths, resume=resume):
-        require_same_data(None, "aa", paths)
+        require_same_data("", "aa", paths)
 
 
 def refusal(paths: RunPaths, *overrides: str, resume: bool = False) -> str:
@@ -124,11 +124,11 @@ def test_two_runs_do_not_get_in_each_others_way(tmp_path: Path) -> None:
 
 
 def test_a_run_goes_on_with_the_same_data_only(paths: RunPaths) -> None:
-    require_same_data(Path("photographs"), "aa", paths)
-    require_same_data(None, "aa", paths)
+    require_same_data("photographs", "aa", paths)
+    require_same_data("", "aa", paths)
     assert origin_of(paths) == RunOrigin(str(Path("photographs").absolute()), "aa")
     with pytest.raises(ResumeError) as caught:
-        require_same_data(Path("others"), "bb", paths)
+        require_same_data("others", "bb", paths)
     assert str(caught.value).startswith(f"{paths.root}: the data are not those that this run was begun with, ")
     assert "(digest bb instead of aa)" in str(caught.value)
 

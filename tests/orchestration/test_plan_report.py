@@ -81,7 +81,7 @@ def test_images_are_counted_in_the_data(tmp_path: Path, monkeypatch: pytest.Monk
     output = StringIO()
     recipe = example_with("models.0.folds=[0, all]", "models.0.batch_size=1", "models.0.epochs=1")
     before = sorted(tmp_path.rglob("*"))
-    foresee(recipe, tmp_path / "data", None, probe=False, console=Console(file=output, width=200))
+    foresee(recipe, str(tmp_path / "data"), None, probe=False, console=Console(file=output, width=200))
     lines = output.getvalue().splitlines()
     assert "16 training images" in output.getvalue()
     assert [line.split()[4] for line in lines[1:3]] == ["8", "16"]

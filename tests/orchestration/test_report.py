@@ -10,6 +10,7 @@ from rich.console import Console
 
 from recycle.errors import ResumeError
 from recycle.orchestration.attempt_log import AttemptLog
+from recycle.orchestration.nodes import Claim
 from recycle.orchestration.report import write_report, write_report_or_warn
 from recycle.paths import RunPaths
 from recycle.report.leaderboard import Submission, append_submission
@@ -73,7 +74,7 @@ def test_a_finished_run_shows_all(paths: RunPaths) -> None:
 def test_a_run_that_has_not_finished_shows_what_is_there(paths: RunPaths) -> None:
     unfinish(paths)
     log = AttemptLog(paths.attempts)
-    log.started("a-fold1", 1, {"CPU": 1}, {"CPU": 2})
+    log.started("a-fold1", 1, Claim("n", {"CPU": 1}), {"CPU": 2})
     page = write_report(paths.root)
     require_every_section(page)
     assert "1 of 4 members are done" in section_of(page, "summary")
@@ -88,7 +89,7 @@ def test_a_run_of_which_nothing_finished_shows_why(paths: RunPaths) -> None:
     paths.ledger.unlink()
     reason = "a-fold0: the loss became <nan> at step 2"
     log = AttemptLog(paths.attempts)
-    log.started("a-fold0", 1, {"CPU": 1}, {"CPU": 2})
+    log.started("a-fold0", 1, Claim("n", {"CPU": 1}), {"CPU": 2})
     log.ended("a-fold0", 1, "failed", "host", reason)
     paths.progress.write_text(json.dumps({"running": {}, "waiting": [], "finished": [], "failed": ["a-fold0"]}))
     page = write_report(paths.root)

@@ -13,6 +13,7 @@ from recycle.data.synthetic import write_synthetic
 from recycle.orchestration.attempt_log import AttemptLog
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.deadline import Deadline
+from recycle.orchestration.nodes import Node
 from recycle.orchestration.run_deadline import LEFT_OUT, SLACK, plan_training, seconds_for_fusion
 from recycle.orchestration.train import NOT_IN_TIME, MemberTraining
 from recycle.paths import RunPaths, probes_folder
@@ -25,6 +26,8 @@ from recycle.training.probes import Probe, write_probe
 from tests.fusion.scenes import alternating_folds
 from tests.orchestration.job import TINY, read_json, train_tiny
 from tests.orchestration.plans import plan_of
+
+ONE_CORE = [Node("", {"CPU": 1.0})]
 
 
 @pytest.fixture
@@ -98,11 +101,12 @@ def test_plans_are_timed_by_measured_steps(tmp_path: Path) -> None:
     prepared = Prepared(sample, alternating_folds(sample))
     console = Console(record=True, quiet=True)
     # Of 16 images 8 are outside of the fold: one step an epoch.
-    timed = plan_training(plans, prepared, {"CPU": 1.0}, 20.0, lambda: 0.0, console)  # type: ignore[arg-type]
+    timed = plan_training(plans, prepared, ONE_CORE, 20.0, lambda: 0.0, console)  # type: ignore[arg-type]
     assert [plan.name for plan in timed.plans] == ["quick"]
     assert timed.left_out == {"slow": LEFT_OUT}
+    assert timed.deadline is not None
     assert not timed.deadline.is_over()
-    assert plan_training(plans, prepared, {"CPU": 1.0}, 10 * SLACK, lambda: 0.0, console).plans == []  # type: ignore[arg-type]
+    assert plan_training(plans, prepared, ONE_CORE, 10 * SLACK, lambda: 0.0, console).plans == []  # type: ignore[arg-type]
 
 
 class Prepared:

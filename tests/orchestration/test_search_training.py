@@ -85,7 +85,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
     with pytest.raises(RecipeError) as caught:
         search_training(
             type(example_recipe()).model_validate(content),
-            None,
+            "",
             tmp_path / "run",
             model,
             resume=False,
@@ -99,7 +99,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
 def test_an_ensemble_of_other_data_is_refused(quiet_run: RunPaths, tmp_path: Path) -> None:
     recipe = load_recipe("demo", [*TINY, "seed=7", f"search.ensemble={quiet_run.root}"])
     with pytest.raises(RecycleError, match="its data or folds are not those of this search"):
-        search_training(recipe, None, tmp_path / "run", "yolov5", resume=False, console=Console(quiet=True))
+        search_training(recipe, "", tmp_path / "run", "yolov5", resume=False, console=Console(quiet=True))
 
 
 @pytest.mark.parametrize(

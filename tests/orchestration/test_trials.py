@@ -12,8 +12,9 @@ import pytest
 import ray
 from optuna.trial import TrialState
 
-from recycle.orchestration.cluster import connected
+from recycle.orchestration.cluster import cluster_nodes, connected
 from recycle.orchestration.early_stopping import StoppingRules
+from recycle.orchestration.nodes import Node
 from recycle.orchestration.search import open_study
 from recycle.orchestration.trial_budget import TrialBudget
 from recycle.orchestration.trials import trials_side_by_side
@@ -87,7 +88,7 @@ def test_the_end_is_kept_and_what_cannot_finish_is_not_started(tmp_path: Path) -
     assert 0 < len(study.trials) < 100
     ended = Counter(outcomes(study))
     assert ended["finished"] > 0
-    assert ended["out of time"] <= trials_side_by_side(Resources(), [ray.cluster_resources()])  # type: ignore[no-untyped-call]
+    assert ended["out of time"] <= trials_side_by_side(Resources(), cluster_nodes())
     assert budget.seconds_a_trial is not None
     assert budget.seconds_a_trial > a_trial, "start-up counts too"
 
@@ -157,7 +158,7 @@ def test_without_a_start_the_first_trial_changes_nothing(tmp_path: Path) -> None
     ],
 )
 def test_trials_side_by_side(resources: Resources, nodes: list[dict[str, float]], count: int) -> None:
-    assert trials_side_by_side(resources, nodes) == count
+    assert trials_side_by_side(resources, [Node(str(place), node) for place, node in enumerate(nodes)]) == count
 
 
 def test_studies_of_other_names_share_a_journal(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recycle.orchestration.attempt_log import AttemptLog
+from recycle.orchestration.nodes import Claim
 from recycle.report.attempts import Attempt, read_attempts, usage_of
 
 
@@ -28,9 +29,9 @@ def ended(time: float, event: str, member: str = "a", **more: str) -> dict[str, 
 
 def test_what_the_driver_writes_is_read_back(tmp_path: Path) -> None:
     log = AttemptLog(tmp_path / "attempts.jsonl")
-    log.started("a", 1, {"CPU": 2, "GPU": 1}, {"CPU": 8, "GPU": 4, "memory": 1e9})
+    log.started("a", 1, Claim("n", {"CPU": 2, "GPU": 1}, (0,)), {"CPU": 8, "GPU": 4, "memory": 1e9})
     log.ended("a", 1, "failed", "host", "its <loss> became NaN 🧴")
-    log.started("a", 2, {"CPU": 2}, {"CPU": 8})
+    log.started("a", 2, Claim("n", {"CPU": 2}), {"CPU": 8})
     log.ended("a", 2, "finished", "host")
     first, second = read_attempts(tmp_path / "attempts.jsonl", 0.0)
     assert (first.outcome, first.reason, first.host) == ("failed", "its <loss> became NaN 🧴", "host")

@@ -1,13 +1,16 @@
 """Trainings of several phases, interrupted anywhere; each really trains, at tiny size."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
 
 from recycle.data.coco import Dataset
-from recycle.errors import NonFiniteLossError
+from recycle.errors import LeavingError, NonFiniteLossError
 from recycle.models.checkpoints import load_checkpoint
 from recycle.training.member import MemberTask
 from recycle.training.phase import remaining_phases
@@ -49,6 +52,45 @@ def whole(make_task: MakeTask) -> tuple[MemberTask, list[Progress]]:
     task = make_task("whole", epochs=4, **EVERYTHING)
     train_member(task, reports.append)
     return task, reports
+
+
+def test_a_training_that_leaves_its_machine_amid_every_epoch_ends_like_an_undisturbed_one(
+    whole: tuple[MemberTask, list[Progress]], make_task: MakeTask
+) -> None:
+    task = make_task("leaving", epochs=4, **EVERYTHING)
+    left, steps = [load_meta(task)], Steps()
+    while left[-1] != {"phase": 1, "epoch": 2, "iter": 8}:
+        with suppress(LeavingError):
+            train_member(task, ignore, watching=[steps], is_leaving=lambda: True)
+        left.append(load_meta(task))
+    # Weights move at the third and at the last of four steps: it leaves at the third. No step is taken twice.
+    assert [(meta["phase"], meta["iter"]) for meta in left[1:]] == [(0, 3), (0, 7), (1, 3), (1, 7), (1, 8)]
+    assert steps.count == 16
+    assert are_equal(state_of(task), state_of(whole[0]))
+
+
+def test_what_leaves_says_where_it_was(make_task: MakeTask) -> None:
+    task = make_task("left", epochs=4, **EVERYTHING)
+    with pytest.raises(LeavingError, match=r"its machine is about to go, and last.pth holds step 3$"):
+        train_member(task, ignore, is_leaving=lambda: True)
+    assert load_meta(task) == {"phase": 0, "epoch": 0, "iter": 3}
+
+
+class Steps(Hook):
+    """Counts steps."""
+
+    count = 0
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        self.count += 1
+
+
+def load_meta(task: MemberTask) -> dict[str, int]:
+    """Which step a checkpoint is of."""
+    if not task.last_checkpoint.is_file():
+        return {}
+    meta = load_checkpoint(task.last_checkpoint)["meta"]
+    return {name: meta[name] for name in ("phase", "epoch", "iter")}
 
 
 def state_of(task: MemberTask) -> dict[str, torch.Tensor]:

@@ -1,0 +1,97 @@
+"""The nodes of the cluster on which members may start, as nodes come and go."""
+
+import socket
+import subprocess
+from dataclasses import replace
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from recycle.orchestration.cluster import cluster_nodes
+from recycle.orchestration.nodes import Node
+
+QUERY = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
+MIB_A_GIB = 1024
+SECONDS_TO_ANSWER = 3.0
+
+
+class OpenNodes:
+    """Knows which nodes live, which are about to go, and how much memory their GPUs have, which each is asked once."""
+
+    def __init__(self) -> None:
+        self._alive: list[Node] = []
+        self._leaving: frozenset[str] = frozenset()
+        self._lost: set[str] = set()
+        self._gpu_memory: dict[str, float] = {}
+        self._asked: dict[str, ray.ObjectRef[float]] = {}
+
+    def look(self) -> None:
+        """Learns what has changed."""
+        self._alive = cluster_nodes()
+        self._leaving = draining_nodes()
+        self._read_answers()
+        for node in self._alive:
+            if self._is_unknown(node) and node.id not in self._asked:
+                self._asked[node.id] = _ask_for_gpu_memory(node.id)
+
+    @property
+    def open(self) -> list[Node]:
+        """Nodes that will stay; those with GPUs as soon as their memory is known."""
+        return [
+            replace(node, gpu_memory_gib=node.gpu_memory_gib or self._gpu_memory.get(node.id, 0.0))
+            for node in self._alive
+            if node.id not in self._leaving | self._lost and not self._is_unknown(node)
+        ]
+
+    def is_alive(self, node: str) -> bool:
+        """Whether a node answers now, though it may be about to go: Ray may notice a loss half a minute late."""
+        place = next((one for one in ray.nodes() if one["NodeID"] == node and one["Alive"]), None)  # type: ignore[no-untyped-call]
+        if place is None:
+            return False
+        try:
+            address = place["NodeManagerAddress"], place["NodeManagerPort"]
+            socket.create_connection(address, timeout=SECONDS_TO_ANSWER).close()
+        except OSError:
+            self._lost.add(node)
+            return False
+        return True
+
+    def is_leaving(self, node: str) -> bool:
+        """Whether a node was about to go at the last look."""
+        return node in self._leaving
+
+    def _is_unknown(self, node: Node) -> bool:
+        return node.gpus > 0 and not node.gpu_memory_gib and node.id not in self._gpu_memory
+
+    def _read_answers(self) -> None:
+        for node, answer in list(self._asked.items()):
+            if ray.wait([answer], timeout=0)[0]:
+                del self._asked[node]
+                try:
+                    self._gpu_memory[node] = ray.get(answer)
+                except RayError:  # the node is gone, or takes no more tasks
+                    self._gpu_memory[node] = 0.0
+
+
+def draining_nodes() -> frozenset[str]:
+    """Ids of the nodes that are about to go, as after a spot notice."""
+    worker: Any = ray._private.worker.global_worker  # only the state API of the dashboard tells this too
+    return frozenset(worker.gcs_client.get_draining_nodes())
+
+
+def _ask_for_gpu_memory(node: str) -> "ray.ObjectRef[float]":
+    task: Any = ray.remote(_smallest_gpu_gib)
+    here = NodeAffinitySchedulingStrategy(node, soft=False)
+    answer: ray.ObjectRef[float] = task.options(num_cpus=0, scheduling_strategy=here).remote()
+    return answer
+
+
+def _smallest_gpu_gib() -> float:
+    """Memory of the smallest GPU of this machine; 0 where nothing tells it."""
+    try:
+        output = subprocess.run(QUERY, capture_output=True, text=True, check=True, timeout=30).stdout  # noqa: S603
+        return min((float(line) for line in output.split()), default=0.0) / MIB_A_GIB
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return 0.0

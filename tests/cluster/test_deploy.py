@@ -1,0 +1,166 @@
+"""The files by which clusters are made are what Ray and Kubernetes take, and keep what the documentation promises."""
+
+import gzip
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+ROOT = Path(__file__).parents[2]
+LAUNCHED = [ROOT / "cluster.yaml", ROOT / "deploy" / "aws.yaml", ROOT / "deploy" / "gcp.yaml"]
+RAY_JOB = ROOT / "deploy" / "kuberay-rayjob.yaml"
+RAY_JOB_SCHEMA = Path(__file__).with_name("rayjob.schema.json.gz")
+"""Of KubeRay 1.7, whose custom resource contains the pods of Kubernetes."""
+SPOT_NOTICE = ROOT / "deploy" / "spot-notice.sh"
+
+
+def read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    return content
+
+
+@pytest.mark.parametrize("path", LAUNCHED, ids=lambda path: path.name)
+def test_ray_takes_the_file(path: Path) -> None:
+    validate_config(prepare_config(read(path)))
+
+
+@pytest.mark.parametrize("path", LAUNCHED, ids=lambda path: path.name)
+def test_nothing_is_open_to_others(path: Path) -> None:
+    content = read(path)
+    (head,) = [command for command in content["head_start_ray_commands"] if "ray start --head" in command]
+    assert "--dashboard-host=127.0.0.1" in head
+    assert "~/recycle-source/deploy/login-environment.sh" in content["setup_commands"]
+    assert "~/.ray/auth_token" in content["file_mounts"]
+
+
+@pytest.mark.parametrize("path", LAUNCHED, ids=lambda path: path.name)
+def test_the_package_is_installed_from_the_lock_file_and_not_hidden(path: Path) -> None:
+    content = read(path)
+    assert content["file_mounts"]["~/recycle-source"] == "."
+    assert "~/recycle" not in content["file_mounts"]
+    assert {".venv", ".git", "runs"} <= set(content["rsync_exclude"])
+    assert any(command.startswith("make") and command.endswith("setup") for command in content["setup_commands"])
+
+
+@pytest.mark.parametrize("name", ["aws", "gcp"])
+def test_clouds_watch_for_the_spot_notice_and_go_down_to_no_worker(name: str) -> None:
+    content = read(ROOT / "deploy" / f"{name}.yaml")
+    assert any(f"deploy/spot-notice.sh {name}" in command for command in content["worker_start_ray_commands"])
+    kinds = content["available_node_types"]
+    assert all(kind["min_workers"] == 0 for kind in kinds.values())
+    assert kinds["gpu"]["resources"]["GPU"] >= 1
+
+
+def closed(schema: Any) -> Any:
+    """The schema with every key refused that it does not name, which Kubernetes would drop silently."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    inner = {key: closed(value) for key, value in schema.items()}
+    if isinstance(inner.get("properties"), dict) and not inner.get("x-kubernetes-preserve-unknown-fields"):
+        inner.setdefault("additionalProperties", False)
+    return inner
+
+
+def violations(document: dict[str, Any]) -> list[str]:
+    schema = closed(json.loads(gzip.decompress(RAY_JOB_SCHEMA.read_bytes())))
+    schema["properties"]["metadata"] = {"type": "object"}  # the server knows it, and so does not tell
+    return [error.message for error in jsonschema.Draft4Validator(schema).iter_errors(document)]
+
+
+def test_kubernetes_takes_the_ray_job() -> None:
+    assert violations(read(RAY_JOB)) == []
+
+
+def test_a_misspelt_key_of_the_ray_job_is_found() -> None:
+    document = read(RAY_JOB)
+    document["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["maxReplica"] = 2
+    assert violations(document)
+
+
+def test_the_ray_job_has_the_locked_version_and_a_token() -> None:
+    document = read(RAY_JOB)
+    cluster = document["spec"]["rayClusterSpec"]
+    assert f"\nray=={cluster['rayVersion']} " in (ROOT / "requirements.lock").read_text()
+    for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
+        (container,) = group["template"]["spec"]["containers"]
+        assert {"name": "RAY_AUTH_MODE", "value": "token"} in container["env"]
+
+
+@pytest.mark.parametrize("before", [None, "", "return\n"])
+def test_logins_find_the_environment_and_ask_for_the_token(before: str | None, tmp_path: Path) -> None:
+    bashrc = tmp_path / ".bashrc"
+    if before is not None:
+        bashrc.write_text(before)
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    for _ in range(2):
+        subprocess.run([ROOT / "deploy" / "login-environment.sh"], check=True, env=environment)
+    first, *rest = bashrc.read_text().splitlines(keepends=True)
+    assert first == f"export PATH={ROOT}/.venv/bin:$PATH RAY_AUTH_MODE=token\n"
+    assert "".join(rest) == (before or "")
+
+
+class Metadata(BaseHTTPRequestHandler):
+    """The metadata of a cloud's machine, which is not to go at the first question."""
+
+    asked = 0
+
+    def do_PUT(self) -> None:
+        self._answer(200, b"token")
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        is_due = self.asked > 1
+        if "instance-action" in self.path:
+            assert self.headers["X-aws-ec2-metadata-token"] == "token"
+            self._answer(200 if is_due else 404, b"{}")
+        else:
+            assert self.headers["Metadata-Flavor"] == "Google"
+            self._answer(200, b"TRUE" if is_due else b"FALSE")
+
+    def _answer(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing."""
+
+
+@contextmanager
+def metadata_server() -> Iterator[str]:
+    Metadata.asked = 0
+    server = HTTPServer(("127.0.0.1", 0), Metadata)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.mark.parametrize(("cloud", "seconds"), [("aws", "110"), ("gcp", "25")])
+def test_a_spot_notice_is_passed_on_to_ray(cloud: str, seconds: str, tmp_path: Path) -> None:
+    called = tmp_path / "called"
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$@" > {called}\n')
+    python.chmod(0o755)
+    with metadata_server() as address:
+        environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "METADATA_ADDRESS": address}
+        subprocess.run([SPOT_NOTICE, cloud, "0.1"], check=True, timeout=60, env=environment)
+    assert called.read_text().split() == ["-m", "recycle.orchestration.leave_node", seconds]
+    assert Metadata.asked == 2
+
+
+def test_another_cloud_is_refused() -> None:
+    result = subprocess.run([SPOT_NOTICE, "azure", "0.1"], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert "must be aws or gcp, but got azure" in result.stderr

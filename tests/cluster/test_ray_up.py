@@ -1,0 +1,36 @@
+"""`ray up`, `ray submit` and `ray down` with the file as it is, against an sshd on loopback."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+NEEDED = ("sshd", "rsync", "ssh", "unshare", "ip")
+PLACES = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/bin"
+
+pytestmark = [
+    pytest.mark.training,
+    pytest.mark.skipif(
+        any(shutil.which(program, path=PLACES) is None for program in NEEDED),
+        reason=f"needs {', '.join(NEEDED)} (packages openssh-server, rsync, util-linux, iproute2)",
+    ),
+]
+
+
+def can_isolate() -> bool:
+    """Whether this user may make namespaces."""
+    command = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc", "--net", "--mount", "true"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_isolate(), reason="needs namespaces of processes, network and mounts")
+def test_a_cluster_goes_up_trains_and_goes_down(tmp_path: Path) -> None:
+    venv = Path(sys.prefix)
+    command = [HERE / "isolated.sh", tmp_path / "home", HERE / "ray_up.sh", ROOT, venv]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
+    assert result.stdout.rstrip().endswith("== done")
