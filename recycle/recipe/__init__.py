@@ -41,7 +41,8 @@ from recycle.recipe.pixel_augmentations import (
     RGBShift,
     Sharpen,
 )
-from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings
+from recycle.recipe.pseudo_labels import PseudoLabels, PseudoMixing, model_of_round, name_in_recipe, name_in_round
+from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, ROUND_SEPARATOR, Settings
 from recycle.recipe.training import Fold, ModelSettings, Resources
 from recycle.recipe.yolo import YOLO
 
@@ -54,6 +55,7 @@ __all__ = [
     "MEMBER_SEPARATOR",
     "NAME_PATTERN",
     "RECIPES_FOLDER",
+    "ROUND_SEPARATOR",
     "SWA",
     "TTA",
     "YOLO",
@@ -91,6 +93,8 @@ __all__ = [
     "Optimizer",
     "Phase",
     "Pixelwise",
+    "PseudoLabels",
+    "PseudoMixing",
     "RGBShift",
     "RandomBrightnessContrast",
     "RandomCrop",
@@ -107,6 +111,9 @@ __all__ = [
     "Synthetic",
     "VerticalFlip",
     "View",
+    "model_of_round",
+    "name_in_recipe",
+    "name_in_round",
 ]
 
 RECIPES_FOLDER = Path(__file__).parent.parent / "recipes"
@@ -125,6 +132,10 @@ class Recipe(Settings):
     """The models of the ensemble; each is trained once for each fold."""
     fusion: Fusion = Fusion()
     """The search of fusion settings."""
+    rounds: int = Field(default=0, ge=0, le=9)
+    """Rounds of pseudo labels after the first training; the first that does not make the ensemble better ends them."""
+    pseudo_labels: PseudoLabels = PseudoLabels()
+    """What each of these rounds does."""
     retries: int = Field(default=2, ge=0)
     """How often a member that failed is continued from its last checkpoint."""
 
@@ -138,6 +149,12 @@ class Recipe(Settings):
                     f"{self.data.folds}, but got {absent[0]}"
                 )
         return self
+
+    def models_in(self, round_index: int) -> tuple[Model, ...]:
+        """The models as a round trains them; round 0 knows no pseudo labels."""
+        if not round_index:
+            return self.models
+        return tuple(model_of_round(model, self.pseudo_labels, round_index) for model in self.models)
 
     @field_validator("models")
     @classmethod

@@ -8,7 +8,9 @@ from recycle.data.coco import Dataset
 from recycle.data.copy_paste_folder import read_pasted
 from recycle.data.folds import Folds
 from recycle.data.image_cache import NO_CACHE, ImageCache
-from recycle.recipe import Fold, Model
+from recycle.data.pseudo_images import PseudoImages
+from recycle.data.pseudo_labels import read_pseudo_labels
+from recycle.recipe import Fold, Model, PseudoLabels
 
 LAST_CHECKPOINT = "last.pth"
 BEST_CHECKPOINT = "best.pth"
@@ -26,6 +28,8 @@ class MemberTask:
         work_dir: Folder of checkpoints and logs.
         seed: Seed of this member's draws.
         cache: Reads the images.
+        pseudo: Pseudo-labelled images, which its first phase sees too; None where there are none.
+        parent: The checkpoint from whose weights its first phase begins; None where it is as the model has it.
     """
 
     name: str
@@ -35,6 +39,8 @@ class MemberTask:
     work_dir: Path
     seed: int
     cache: ImageCache = NO_CACHE
+    pseudo: PseudoImages | None = None
+    parent: Path | None = None
 
     @property
     def last_checkpoint(self) -> Path:
@@ -72,6 +78,25 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class RoundPlan:
+    """What a member of a round of pseudo labels has beside others.
+
+    Attributes:
+        parent: Checkpoint of the member that it goes on from.
+        labels: Its pseudo labels, see `recycle.data.pseudo_labels`.
+        settings: How they are trained on.
+    """
+
+    parent: Path
+    labels: Path
+    settings: PseudoLabels
+
+    def images(self, test: Dataset) -> PseudoImages:
+        """The images that it trains on beside the labelled ones, which are some of the test images."""
+        return PseudoImages(read_pseudo_labels(self.labels, test), self.settings.mixing, self.settings.share)
+
+
+@dataclass(frozen=True)
 class MemberPlan:
     """One member to be trained and where its files go.
 
@@ -86,6 +111,7 @@ class MemberPlan:
         test: Where its predictions of the test images go.
         cache_name: Names the cache of decoded images that it shares with all members of its run on a machine.
         cache_gib: Most that this cache may hold, in GiB; with 0 there is none. It changes no result.
+        pseudo: What it has from a round of pseudo labels; None in round 0.
     """
 
     name: str
@@ -98,6 +124,7 @@ class MemberPlan:
     test: Path
     cache_name: str = ""
     cache_gib: float = 0.0
+    pseudo: RoundPlan | None = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from mmengine.dist import barrier, get_world_size, is_main_process
@@ -36,6 +37,8 @@ def run_member(plan: MemberPlan, data: TrainingData, report: Callable[[Progress]
     train, validation = data.fold(plan.fold)
     with _warnings() as told, open_image_cache(plan.cache_name, plan.cache_gib) as cache:
         task = MemberTask(plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache)
+        if plan.pseudo is not None:
+            task = replace(task, pseudo=plan.pseudo.images(data.test), parent=plan.pseudo.parent)
         train_member(task, report)
         if is_main_process():
             _predict(plan, task, data)
