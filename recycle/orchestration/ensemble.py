@@ -56,6 +56,21 @@ class EnsembleTask:
     time_budget_s: float | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class FoundEnsemble:
+    """What `find_ensemble` found.
+
+    Attributes:
+        settings: The best settings.
+        study: What is known of them.
+        estimates: What was found without each fold's images.
+    """
+
+    settings: EnsembleSettings
+    study: EnsembleStudy
+    estimates: Sequence[FoldEstimate]
+
+
 class SettingsScore:
     """Scores parameters as the search suggests them; goes to each worker once."""
 
@@ -67,15 +82,12 @@ class SettingsScore:
         return self._objective(settings_of(parameters, self._objective.models))
 
 
-def find_ensemble(task: EnsembleTask, tell: Tell) -> tuple[EnsembleSettings, EnsembleStudy]:
+def find_ensemble(task: EnsembleTask, tell: Tell) -> FoundEnsemble:
     """Selects models, searches settings with Ray Tune and Optuna, and finds out what the result is worth and why.
 
     Args:
         task: What to do.
         tell: Takes lines about what is going on.
-
-    Returns:
-        The best settings, and what is known of them.
     """
     task.objective.calibrate()
     shared = ray.put(task.objective)
@@ -86,7 +98,7 @@ def find_ensemble(task: EnsembleTask, tell: Tell) -> tuple[EnsembleSettings, Ens
     best = max(trials, key=lambda trial: trial.score)  # the first of equals
     settings = settings_of(best.parameters, models)
     tell("Finding out what the ensemble is worth, and what each model does for it")
-    return settings, _study(task, shared, selection, trials, settings)
+    return _study(task, shared, selection, trials, settings)
 
 
 def _select(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]") -> Selection:
@@ -117,7 +129,7 @@ def _study(
     selection: Selection,
     trials: tuple[SearchTrial, ...],
     settings: EnsembleSettings,
-) -> EnsembleStudy:
+) -> FoundEnsemble:
     folds = folds_to_estimate(task.objective)
     cpus = max(1, largest_node_cpus() // (len(folds) + 4))
     estimates = [
@@ -132,7 +144,7 @@ def _study(
         "pooled": _start(_rate_pooled, shared, settings, task.group_of, task.seed, cpus=cpus),
     }
     held_out = _start(_rate_held_out, shared, ray.get(estimates), task.group_of, task.seed, cpus=cpus)
-    return EnsembleStudy(
+    study = EnsembleStudy(
         metric=task.fusion.metric,
         parameters=parameters_of(settings, task.objective.models),
         trials=[{**trial.parameters, "score": trial.score} for trial in trials],
@@ -140,6 +152,7 @@ def _study(
         held_out=ray.get(held_out),
         **{name: ray.get(part) for name, part in parts.items()},
     )
+    return FoundEnsemble(settings, study, ray.get(estimates))
 
 
 def _agreement(objective: FusionObjective) -> Agreement:
