@@ -118,6 +118,7 @@ def _plan(
         test=paths.predictions(round_index, "test", name).absolute(),
         cache_name=image_cache_name(paths),
         cache_gib=recipe.data.image_cache_gib,
+        round_index=round_index,
     )
 
 

@@ -15,7 +15,6 @@ from recycle.fusion.fold_predictions import predict_for_fold
 from recycle.fusion.inputs.read import read_inputs
 from recycle.fusion.inputs.reference import Reference
 from recycle.orchestration.finish import FusedRun
-from recycle.paths import RunPaths
 from recycle.predictions.values import Predictions
 from recycle.recipe import Fold, PseudoLabels
 from recycle.report.rounds import OWN_ENSEMBLE, FoldLabels, LabelsReport
@@ -88,16 +87,6 @@ def believe(fused: FusedRun, fold: Fold, settings: PseudoLabels) -> Believed:
     return Believed(found.test, _thresholds(found.others, prepared.train, settings))
 
 
-def empty_folds(report: LabelsReport) -> list[str]:
-    """The folds without any label."""
-    return [fold for fold, labels in report.folds.items() if not labels.labels]
-
-
-def fold_files(folds: Iterable[Fold], paths: RunPaths, round_index: int) -> Mapping[Fold, Path]:
-    """The file of labels for each fold."""
-    return {fold: paths.pseudo_labels(round_index, fold).absolute() for fold in folds}
-
-
 def _thresholds(out_of_fold: Predictions, truth: Dataset, settings: PseudoLabels) -> LabelThresholds:
     if settings.precision is None:
         return _fixed(truth, settings)
@@ -118,6 +107,7 @@ def _fold_labels(
         images=len(document["images"]),
         labels=len(document["annotations"]) - ignored,
         ignored=ignored,
+        highest_score=float(believed.test.scores.max(initial=0.0)),
         thresholds=dict(zip(test.class_names, thresholds, strict=True)),
         quality=_quality(believed, test) if has_answers else None,
     )

@@ -17,11 +17,13 @@ class LabelsRecord:
     Attributes:
         key: Digest of all that decides them, as far as the run knows it.
         settings: The recipe's `pseudo_labels` when they were made.
+        source_digest: Of the file that they were read from; empty where the ensemble predicted them.
         report: What came out.
     """
 
     key: str
     settings: Mapping[str, Any]
+    source_digest: str
     report: LabelsReport
 
 
@@ -41,7 +43,8 @@ def read_labels_record(paths: RunPaths, round_index: int) -> LabelsRecord | None
         return None
     document = read_object(file)
     try:
-        return LabelsRecord(document["key"], document["settings"], LabelsReport.from_json(document["report"]))
+        report = LabelsReport.from_json(document["report"])
+        return LabelsRecord(document["key"], document["settings"], document["source_digest"], report)
     except (KeyError, TypeError) as error:
         raise DataError(f"{file}: not a record of pseudo labels: {error!r}") from None
 

@@ -11,11 +11,12 @@ from recycle.models.prerequisites import missing_masks
 from recycle.orchestration.attempt_log import AttemptLog
 from recycle.orchestration.cluster import connected, node_resources, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
-from recycle.orchestration.finish import TrainedRun, finish_run
+from recycle.orchestration.finish import TrainedRun, fuse_run, show_results, write_results
 from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.open_run import open_run, recorded_data, require_same_data
 from recycle.orchestration.plan import image_cache_name, plan_members
+from recycle.orchestration.rounds import ExtraRound, add_rounds
 from recycle.orchestration.train import MemberTraining
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
@@ -26,8 +27,16 @@ from recycle.training.class_weights import require_known_classes
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 
 
-def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console: Console) -> Results:
-    """Trains every member, predicts, fuses, scores, and writes the submission.
+def run(
+    recipe: Recipe,
+    data: Path | None,
+    root: Path,
+    *,
+    resume: bool,
+    console: Console,
+    extra_round: ExtraRound | None = None,
+) -> Results:
+    """Trains every member, predicts, fuses, makes rounds of pseudo labels, scores, and writes the submission.
 
     Args:
         recipe: What to do.
@@ -36,6 +45,7 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         root: The run folder.
         resume: Whether to continue the run that the folder holds.
         console: Where progress and results are shown; without markup, as class names may look like it.
+        extra_round: A round of pseudo labels that is made whatever became of those before.
 
     Returns:
         The scores, which are also in `results.json`; `failed` names members that were given up.
@@ -48,10 +58,17 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         prepared = _prepare(recipe, data, paths, console)
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
         ledger = Ledger(paths.ledger)
-        with connected():
+
+        def train(plans: Sequence[MemberPlan]) -> tuple[list[FinishedMember], dict[str, str]]:
             failed = _train(recipe, plans, prepared, ledger, paths, console)
-            finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
-            return finish_run(TrainedRun(recipe, prepared, finished, failed, paths), console)
+            return [entry for plan in plans if (entry := ledger.finished(plan.key))], failed
+
+        with connected():
+            fused = fuse_run(TrainedRun(recipe, prepared, *train(plans), paths), console)
+            fused = add_rounds(fused, train, console, extra_round)
+            results = write_results(fused)
+            show_results(fused, results, console)
+            return results
 
 
 def _prepare(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:
@@ -123,7 +140,7 @@ def _train(
 def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) -> FinishedMember:
     return FinishedMember(
         key=plan.key,
-        round_index=0,
+        round_index=plan.round_index,
         member=plan.name,
         model=plan.settings.name,
         fold=plan.fold,

@@ -22,6 +22,7 @@ class FoldLabels:
         images: Test images with labels, or all where those without stay.
         labels: Objects.
         ignored: Regions in which nothing is learned.
+        highest_score: The highest of any box; 0 without boxes.
         thresholds: By class name, from which score on boxes are labels; None where none ever is.
         quality: By class name, if the test images have annotations to compare with; nothing is decided by them.
     """
@@ -29,6 +30,7 @@ class FoldLabels:
     images: int
     labels: int
     ignored: int
+    highest_score: float
     thresholds: Mapping[str, float | None]
     quality: Mapping[str, LabelQuality] | None
 
@@ -123,6 +125,19 @@ class RoundReport:
     def to_json(self) -> dict[str, Any]:
         """Its part of `results.json`."""
         return asdict(self)
+
+
+def nothing_sure(labels: LabelsReport) -> str:
+    """Says why a round has nothing to learn for some fold; empty where it has."""
+    for fold, one in labels.folds.items():
+        if not one.labels:
+            known = [threshold for threshold in one.thresholds.values() if threshold is not None]
+            needed = f"the lowest threshold is {min(known):.4f}" if known else "no class has a threshold"
+            return (
+                f"no box is sure enough to be a label for {_learner(fold)}: the highest score is "
+                f"{one.highest_score:.4f}, and {needed}; lower pseudo_labels.score_thr or pseudo_labels.precision"
+            )
+    return ""
 
 
 def round_sentence(one: RoundReport) -> str:

@@ -111,6 +111,7 @@ class MemberPlan:
         test: Where its predictions of the test images go.
         cache_name: Names the cache of decoded images that it shares with all members of its run on a machine.
         cache_gib: Most that this cache may hold, in GiB; with 0 there is none. It changes no result.
+        round_index: Its round.
         pseudo: What it has from a round of pseudo labels; None in round 0.
     """
 
@@ -124,6 +125,7 @@ class MemberPlan:
     test: Path
     cache_name: str = ""
     cache_gib: float = 0.0
+    round_index: int = 0
     pseudo: RoundPlan | None = None
 
 
