@@ -15,7 +15,9 @@ from recycle.files import replacing
 from recycle.recipe import RECIPES_FOLDER, Recipe
 from recycle.recipe_violations import KeyPath, Violation, violations
 
-RESUMABLE = re.compile(r"^(retries|data\.image_cache_gib|models\.\d+\.(resources\..*|folds(\.\d+)?)|fusion\..*|rounds|pseudo_labels\..*)$")
+RESUMABLE = re.compile(
+    r"^(retries|data\.image_cache_gib|models\.\d+\.(resources\..*|folds(\.\d+)?)|fusion\..*|rounds|pseudo_labels\..*)$"
+)
 """What may change when a run is resumed: it does not decide what a member learns, or only in rounds still to come."""
 
 

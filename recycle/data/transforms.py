@@ -58,10 +58,14 @@ def training_pipeline(
         ReadImage(cache, longest_side_needed(image_size, augmentations)),
         {"type": "mmdet.LoadAnnotations", "with_bbox": True, "with_mask": load_masks},
         *(transform for step in augmentations for transform in augmentation_transforms(step, image_size)),
-        *([MakeMixup(Mixup(type="mixup", probability=pseudo_share), takes_pseudo_labelled=True)] if pseudo_share else []),
+        *([_mix_with_pseudo_labelled(pseudo_share)] if pseudo_share else []),
         *([] if with_masks else [leave_masks]),
         PACK,
     ]
+
+
+def _mix_with_pseudo_labelled(share: float) -> MakeMixup:
+    return MakeMixup(Mixup(type="mixup", probability=share), takes_pseudo_labelled=True)
 
 
 def inference_pipeline(image_size: int, cache: ImageCache = NO_CACHE) -> list[Transform]:

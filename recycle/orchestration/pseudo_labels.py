@@ -49,9 +49,7 @@ def make_labels(
     report = {}
     for fold in folds:
         believed = whole or believe(fused, fold, settings)
-        document = pseudo_document(
-            believed.test, prepared.test, believed.thresholds, keep_empty=settings.keep_empty
-        )
+        document = pseudo_document(believed.test, prepared.test, believed.thresholds, keep_empty=settings.keep_empty)
         write_pseudo_labels(document, paths.pseudo_labels(round_index, fold))
         report[str(fold)] = _fold_labels(believed, document, prepared.test, has_answers=prepared.has_answers)
     return LabelsReport(str(source) if source else OWN_ENSEMBLE, report)
@@ -79,9 +77,7 @@ def believe(fused: FusedRun, fold: Fold, settings: PseudoLabels) -> Believed:
     prepared = fused.run.prepared
     if fold == "all":
         return Believed(fused.ensemble.test, _thresholds(fused.ensemble.oof, prepared.train, settings))
-    members = [
-        member for entry, member in zip(fused.run.members, fused.members, strict=True) if entry.fold == fold
-    ]
+    members = [member for entry, member in zip(fused.run.members, fused.members, strict=True) if entry.fold == fold]
     estimate = next(one for one in fused.found.estimates if one.fold == fold)
     found = predict_for_fold(members, fused.objective, prepared.test, fold, estimate.settings)
     return Believed(found.test, _thresholds(found.others, prepared.train, settings))

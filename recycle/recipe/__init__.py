@@ -42,7 +42,14 @@ from recycle.recipe.pixel_augmentations import (
     Sharpen,
 )
 from recycle.recipe.pseudo_labels import PseudoLabels, PseudoMixing, model_of_round, name_in_recipe, name_in_round
-from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, ROUND_SEPARATOR, Settings
+from recycle.recipe.settings import (
+    ALL_DATA_SUFFIX,
+    MEMBER_PATTERN,
+    MEMBER_SEPARATOR,
+    NAME_PATTERN,
+    ROUND_SEPARATOR,
+    Settings,
+)
 from recycle.recipe.training import Fold, ModelSettings, Resources
 from recycle.recipe.yolo import YOLO
 
@@ -52,6 +59,7 @@ __all__ = [
     "CLAHE",
     "DINO",
     "EMA",
+    "MEMBER_PATTERN",
     "MEMBER_SEPARATOR",
     "NAME_PATTERN",
     "RECIPES_FOLDER",

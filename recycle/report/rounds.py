@@ -160,6 +160,18 @@ def labels_data(one: RoundReport) -> DataTable:
     return DataTable(f"pseudo-labels-{one.round_index}", caption, columns, tuple(rows))
 
 
+def classes_data(one: RoundReport) -> DataTable | None:
+    """Labels by class and fold: thresholds, and how good they are; None where the latter is not known."""
+    columns = ("learned by", "class", "threshold", "labels", "right", "objects", "precision", "recall")
+    rows = tuple(
+        (_learner(fold), name, labels.thresholds[name], q.labels, q.right, q.objects, q.precision, q.recall)
+        for fold, labels in one.labels.folds.items()
+        for name, q in (labels.quality or {}).items()
+    )
+    caption = f"Round {one.round_index}: pseudo labels by class, against annotations that nothing was decided by"
+    return DataTable(f"pseudo-labels-by-class-{one.round_index}", caption, columns, rows) if rows else None
+
+
 def changes_data(one: RoundReport) -> DataTable | None:
     """What the round made of the ensemble, of each model and of each class; None where it came to nothing."""
     gate = one.gate
