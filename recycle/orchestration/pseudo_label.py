@@ -42,8 +42,6 @@ def add_round(root: Path, source: Path | None, changes: Sequence[str], console: 
     for change in changes:
         if not change.startswith(PART):
             raise RecipeError(f"--set must change {PART}KEY, but got {change!r}")
-    ended = [one for one in read_rounds(paths) if one.gate is not None]
-    number = len(ended) + 1
-    recipe = load_recipe(str(paths.recipe.absolute()), [*changes, f"rounds={number}"])
-    extra = ExtraRound(number, source)
+    recipe = load_recipe(str(paths.recipe.absolute()), changes)
+    extra = ExtraRound(sum(one.gate is not None for one in read_rounds(paths)) + 1, source)
     return run(recipe, recorded_data(paths), root, resume=True, console=console, extra_round=extra)

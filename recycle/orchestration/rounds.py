@@ -1,5 +1,6 @@
 """Rounds of pseudo labels: each is labelled, trained, fused with what stands, and kept only if that is better."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,7 +35,9 @@ class ExtraRound:
 
 
 def add_rounds(fused: FusedRun, train: Train, console: Console, extra: ExtraRound | None = None) -> FusedRun:
-    """Makes the rounds that the recipe asks for, until one is not kept; what is recorded of them is not done again.
+    """Makes the rounds that the recipe asks for, until one is not kept.
+
+    What is recorded of them is not done again, and a round that has ended counts whether or not it is asked for.
 
     Args:
         fused: The ensemble without pseudo labels.
@@ -48,14 +51,17 @@ def add_rounds(fused: FusedRun, train: Train, console: Console, extra: ExtraRoun
     Raises:
         RecycleError: If labels cannot be made.
     """
-    for round_index in range(1, fused.run.recipe.rounds + 1):
+    paths, wanted = fused.run.paths, fused.run.recipe.rounds
+    for round_index in itertools.count(1):
         is_extra = extra is not None and round_index == extra.round_index
+        if not (is_extra or round_index <= wanted or read_gate(paths, round_index)):
+            break
         task = RoundTask(fused, round_index, extra.source if extra and is_extra else None)
         fused, gate = _make_round(task, train, console)
-        write_gate(gate, task.key, fused.run.paths, round_index)
+        write_gate(gate, task.key, paths, round_index)
         console.print(f"Round {round_index} is {'kept' if gate.is_kept else 'not kept'}: {gate.reason}")
-        if not gate.is_kept and (extra is None or is_extra):
-            break
+        if not gate.is_kept:  # from here on only those that were or are asked for by themselves
+            wanted = round_index
     return fused
 
 
