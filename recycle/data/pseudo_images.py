@@ -8,6 +8,11 @@ from recycle.data.coco import Dataset
 from recycle.recipe import PseudoMixing
 
 
+def places(labelled: int, mixing: PseudoMixing, share: float) -> int:
+    """How many images of an epoch are pseudo-labelled ones, beside so many labelled images."""
+    return 0 if mixing == "mixup" else max(1, round(labelled * share / (1 - share)))
+
+
 @dataclass(frozen=True)
 class PseudoImages:
     """Images with labels that an ensemble gave them, to be trained on beside others.
@@ -24,7 +29,7 @@ class PseudoImages:
 
     def places(self, labelled: int) -> int:
         """How many images of an epoch are pseudo-labelled ones, beside so many labelled images."""
-        return 0 if self.mixing == "mixup" else max(1, round(labelled * self.share / (1 - self.share)))
+        return places(labelled, self.mixing, self.share)
 
     def at(self, place: int, places: int, epoch: int, seed: int) -> int:
         """Which image stands in a place of an epoch: each is seen once before any is seen again.
