@@ -1,39 +1,13 @@
 """From which score on boxes may serve as labels, and how good labels are that were made of them."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
+from recycle.evaluation.label_counts import LabelQuality
 from recycle.evaluation.matching import IGNORED, Matches
 
 FEWEST_RIGHT = 5
 """With fewer right boxes, how often a class's boxes are right is not known."""
-
-
-@dataclass(frozen=True)
-class LabelQuality:
-    """How good labels of one class are, or those of all classes together.
-
-    Attributes:
-        labels: How many there are; those that lie on a crowd are not counted.
-        right: How many of them lie on an object of their class at IoU 0.5.
-        objects: How many objects there are.
-    """
-
-    labels: int
-    right: int
-    objects: int
-
-    @property
-    def precision(self) -> float | None:
-        """Part of the labels that are right; None without labels."""
-        return self.right / self.labels if self.labels else None
-
-    @property
-    def recall(self) -> float | None:
-        """Part of the objects that have a label; None without objects."""
-        return self.right / self.objects if self.objects else None
 
 
 def thresholds_for_precision(matches: Matches, precision: float) -> npt.NDArray[np.float64]:
@@ -70,13 +44,6 @@ def label_quality(matches: Matches) -> tuple[LabelQuality, ...]:
     objects = np.bincount(matches.truth_labels, minlength=matches.classes)
     rows = zip(labels.tolist(), right.tolist(), objects.tolist(), strict=True)
     return tuple(LabelQuality(*row) for row in rows)
-
-
-def all_together(classes: tuple[LabelQuality, ...]) -> LabelQuality:
-    """Returns the quality of the labels of all classes."""
-    return LabelQuality(
-        sum(one.labels for one in classes), sum(one.right for one in classes), sum(one.objects for one in classes)
-    )
 
 
 def _lowest_score(scores: npt.NDArray[np.float32], is_right: npt.NDArray[np.bool_], precision: float) -> float:

@@ -176,7 +176,7 @@ class EfficientDet(BaseModel):
         anchors = self._anchors_of(inputs).boxes[:, [1, 0, 3, 2]]
         sizes = [level[0].numel() for level in classes]
         for number, sample in enumerate(data_samples):
-            is_ignored = are_ignored(anchors, ignored_boxes(sample)).split(sizes)
+            is_ignored = torch.split(are_ignored(anchors, ignored_boxes(sample)), sizes)
             for level, part in zip(classes, is_ignored, strict=True):
                 own = level[number]
                 own[part.reshape(own.shape) & (own == BACKGROUND)] = IGNORED

@@ -18,7 +18,8 @@ IGNORED_PART = 0.5
 def ignored_boxes(sample: DetDataSample) -> Tensor:
     """Regions of an image, shape (n, 4), x1, y1, x2, y2 in pixels of the network's input."""
     if "ignored_instances" not in sample:
-        return sample.gt_instances.labels.new_zeros((0, 4), dtype=torch.float32)
+        labels: Tensor = sample.gt_instances.labels
+        return labels.new_zeros((0, 4), dtype=torch.float32)
     boxes = sample.ignored_instances.bboxes
     corners: Tensor = getattr(boxes, "tensor", boxes)
     return corners.float()

@@ -182,7 +182,8 @@ def _set_epoch(criterion: Any) -> None:  # noqa: ANN401 - ultralytics is untyped
 
 def _ignored(inputs: Tensor, data_samples: list[DetDataSample]) -> Tensor:
     """Which anchor points lie in ignored regions, shape (B, anchors)."""
-    points = grid_points(*inputs.shape[-2:], STRIDES, inputs.device)
+    height, width = inputs.shape[-2:]
+    points = grid_points(height, width, STRIDES, inputs.device)
     return torch.stack([are_inside(points, ignored_boxes(sample)) for sample in data_samples])
 
 

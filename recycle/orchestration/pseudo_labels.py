@@ -9,7 +9,8 @@ import numpy as np
 from recycle.data.coco import Dataset
 from recycle.data.pseudo_labels import LabelThresholds, pseudo_document, write_pseudo_labels
 from recycle.errors import RecipeError
-from recycle.evaluation.label_quality import LabelQuality, label_quality, thresholds_for_precision
+from recycle.evaluation.label_counts import LabelQuality
+from recycle.evaluation.label_quality import label_quality, thresholds_for_precision
 from recycle.evaluation.matching import match
 from recycle.fusion.fold_predictions import predict_for_fold
 from recycle.fusion.inputs.read import read_inputs

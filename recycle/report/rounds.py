@@ -7,7 +7,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from recycle.evaluation.label_quality import LabelQuality, all_together
+from recycle.evaluation.label_counts import LabelQuality, all_together
 from recycle.report.exports import DataTable
 
 OWN_ENSEMBLE = "the ensemble"
@@ -37,7 +37,7 @@ class FoldLabels:
     @property
     def all_classes(self) -> LabelQuality | None:
         """Quality of all labels together."""
-        return all_together(tuple(self.quality.values())) if self.quality is not None else None
+        return all_together(self.quality.values()) if self.quality is not None else None
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,8 @@
 import numpy as np
 import pytest
 
-from recycle.evaluation.label_quality import (
-    FEWEST_RIGHT,
-    LabelQuality,
-    all_together,
-    label_quality,
-    thresholds_for_precision,
-)
+from recycle.evaluation.label_counts import LabelQuality, all_together
+from recycle.evaluation.label_quality import FEWEST_RIGHT, label_quality, thresholds_for_precision
 from recycle.evaluation.matching import match
 from tests.evaluation.scenes import Box, found, random_predictions, random_truth, truth_of
 
@@ -63,7 +58,8 @@ def test_quality_counts_labels_right_ones_and_objects_by_class() -> None:
     labels = found([(0, 0, RIGHT, 0.9), (0, 0, WRONG, 0.9), (2, 0, RIGHT, 0.9)])
     quality = label_quality(match(labels, truth))
     assert quality == (LabelQuality(3, 1, 2), LabelQuality(0, 0, 1))
-    assert (quality[0].precision, quality[0].recall) == (pytest.approx(1 / 3), 0.5)
+    assert quality[0].precision == pytest.approx(1 / 3)
+    assert quality[0].recall == 0.5
     assert (quality[1].precision, quality[1].recall) == (None, 0.0)
     assert all_together(quality) == LabelQuality(3, 1, 3)
     assert LabelQuality(0, 0, 0).recall is None

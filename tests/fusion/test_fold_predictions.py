@@ -52,7 +52,8 @@ def test_annotations_of_the_fold_change_nothing(fold: int, seed: int) -> None:
     assert_same(one.test, two.test)
     assert_same(one.others, two.others)
     assert set(one.others.covered % FOLDS) == set(range(FOLDS)) - {fold}
-    assert np.array_equal(*(thresholds_for_precision(match(each.others, truth), 0.5) for each in (one, two)))
+    before, after = (thresholds_for_precision(match(each.others, truth), 0.5) for each in (one, two))
+    assert np.array_equal(before, after)
 
 
 def test_calibration_by_the_other_folds_does_something() -> None:

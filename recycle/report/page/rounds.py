@@ -21,9 +21,10 @@ from recycle.report.rounds import (
 def rounds(contents: ReportContents) -> Section:
     """Labels, scores and the gate's decision for each round."""
     if not contents.rounds:
-        return Section("rounds", "Rounds", "No round of pseudo labels has begun yet.")
+        asked = "No round of pseudo labels has begun yet." if contents.recipe.rounds else "The recipe asks for none."
+        return Section("rounds", "Rounds of pseudo labels", asked)
     lead = " ".join(round_sentence(one) for one in contents.rounds)
-    return Section("rounds", "Rounds", lead, tuple(_blocks(contents)))
+    return Section("rounds", "Rounds of pseudo labels", lead, tuple(_blocks(contents)))
 
 
 def _blocks(contents: ReportContents) -> Iterator[Block]:

@@ -26,6 +26,6 @@ def page_of(contents: ReportContents) -> Page:
         kind="Run report",
         title=contents.name,
         subtitle=f"Report of {state}, written {written}.",
-        sections=[section(contents) for section in SECTIONS if section is not rounds or contents.recipe.rounds],
+        sections=[section(contents) for section in SECTIONS],
         footer="Written by recycle. Nothing on this page was loaded from a network, and nothing is sent to one.",
     )
