@@ -88,8 +88,8 @@ def rows(seed: int, results: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         labels, gate = LabelsReport.from_json(one["labels"]), GateReport.from_json(one["gate"])
         known = [quality for fold in labels.folds.values() if (quality := fold.all_classes)]
         right, objects = sum(quality.right for quality in known), sum(quality.objects for quality in known)
-        quality = [f"{right / max(1, sum(quality.labels for quality in known)):.3f}", f"{right / objects:.3f}"]
-        yield (str(seed), str(one["round_index"]), *quality, *_scores(gate))
+        precise = right / max(1, sum(quality.labels for quality in known))
+        yield (str(seed), str(one["round_index"]), f"{precise:.3f}", f"{right / objects:.3f}", *_scores(gate))
 
 
 def _scores(gate: GateReport) -> tuple[str, ...]:
