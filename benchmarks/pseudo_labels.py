@@ -26,8 +26,6 @@ SMALL = (
     "models.0.tta={flips: [none, horizontal], scales: [1.0, 1.25]}",
     "fusion.trials=10",
     "rounds=2",
-    "pseudo_labels.mixing=side_by_side",
-    "pseudo_labels.lr_factor=0.5",
 )
 DRAWN = (
     *SMALL,

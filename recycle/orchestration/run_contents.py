@@ -76,6 +76,7 @@ def read_run(root: Path) -> RunContents:
         raise ResumeError(f"{root}: this run has not prepared its data yet, as data/{paths.prepared.name} is missing")
     recipe = load_recipe(str(paths.recipe.absolute()))
     members = _members(recipe, paths)
+    kept = kept_rounds(paths)
     ensemble = paths.predictions(0, "oof", ENSEMBLE)
     return RunContents(
         paths=paths,
@@ -85,7 +86,7 @@ def read_run(root: Path) -> RunContents:
         study=read_object(paths.fusion_study) if paths.fusion_study.is_file() else None,
         members=members,
         rounds=read_rounds(paths),
-        model_oof=_pooled([one for one in members if one.round_index in kept_rounds(paths)], root),
+        model_oof=_pooled([one for one in members if one.round_index in kept], root),
         ensemble_oof=read_parquet(ensemble) if ensemble.is_file() else None,
     )
 

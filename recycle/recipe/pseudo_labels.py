@@ -28,16 +28,16 @@ class PseudoLabels(Settings):
     there."""
     keep_empty: bool = False
     """Whether images without any label are trained on too, as background."""
-    mixing: PseudoMixing = "mixup"
-    """`mixup` averages labelled images with pseudo-labelled ones, pixel by pixel, and keeps the objects of both;
-    `side_by_side` adds them to each epoch as images of their own."""
+    mixing: PseudoMixing = "side_by_side"
+    """`side_by_side` adds pseudo-labelled images to each epoch; `mixup` averages labelled images with them, pixel by
+    pixel, and keeps the objects of both."""
     share: float = Field(default=0.5, gt=0, lt=1)
-    """Part of an epoch's images that are mixed with a pseudo-labelled one, or that are pseudo-labelled ones."""
+    """Part of an epoch's images that are pseudo-labelled ones, or that are mixed with one."""
     epochs: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 6), min_length=1)
     """Epochs of each round; the last number holds for all further rounds too."""
     real_epochs: int = Field(default=0, ge=0)
     """Epochs after those, in every round, on labelled images alone, with a schedule of their own."""
-    lr_factor: float = Field(default=1.0, gt=0, le=10)
+    lr_factor: float = Field(default=0.5, gt=0, le=10)
     """Factor on the model's learning rate."""
     max_class_fall: float = Field(default=0.05, ge=0, le=1)
     """A round is not kept if average precision at IoU 0.5 of any class falls by more than this and by more than its
