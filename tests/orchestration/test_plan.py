@@ -194,6 +194,6 @@ def test_labels_parent_and_how_both_are_trained_on_change_the_key_of_a_member_of
         key(labels=files[2]),
         key(parent="another"),
         key(settings=PseudoLabels(share=0.1)),
-        key(settings=PseudoLabels(mixing="side_by_side")),
+        key(settings=PseudoLabels(mixing="mixup")),
     ]
     assert len({key(), plan.key, *others}) == 6

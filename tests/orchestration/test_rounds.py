@@ -24,7 +24,8 @@ from recycle.recipe import PseudoLabels, Recipe
 from recycle.recipe_yaml import write_recipe
 from tests.orchestration.drawn_rounds import Trainer, fair, good, poisoned, prepared_of, trained_run
 from tests.orchestration.drawn_runs import recipe_of, write_drawn_run
-from tests.orchestration.job import kill, read_json, run_job, start_job, wait_for
+from tests.orchestration.job import kill, read_json, run_job, start_job, training_processes, wait_for
+from tests.orchestration.test_run import wait_for_the_end_of
 
 pytestmark = pytest.mark.training
 
@@ -157,8 +158,10 @@ def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_a_kill(tr
     lines = len(trained.ledger.read_text().splitlines())
     process = start_job("pseudo_label", *arguments, folder=folder)
     wait_for(lambda: len(trained.ledger.read_text().splitlines()) > lines, process, "a member of the round finished")
+    trainers = training_processes(process)
     kill(process.pid)
     process.communicate()
+    wait_for_the_end_of(trainers)
 
     labels = trained.pseudo_labels(1, 0).read_bytes()
     status, output, errors = run_job("pseudo_label", *arguments, folder=folder)
