@@ -16,12 +16,18 @@ class Verdict:
 
 
 def judge(
-    rise: Comparison, classes: Sequence[ClassDifference], class_names: Sequence[str], max_class_fall: float
+    rise: Comparison,
+    alone: Comparison,
+    classes: Sequence[ClassDifference],
+    class_names: Sequence[str],
+    max_class_fall: float,
 ) -> Verdict:
-    """Keeps what scores more than noise explains, unless a class falls sharply.
+    """Keeps what scores more than noise explains, unless it is worse by itself or a class falls sharply.
 
     Args:
-        rise: The new against the old, on images that tuned neither.
+        rise: The old with the new against the old, on images that tuned neither.
+        alone: The new without the old against the old, equally many of each: more members of whatever kind make an
+            ensemble better, and would carry what is worse by itself.
         classes: The same class by class.
         class_names: Names of the categories in order.
         max_class_fall: By how much average precision of a class may fall; a fall within its bootstrap noise is none.
@@ -29,6 +35,9 @@ def judge(
     told = f"{rise.difference:+.4f} ({rise.interval.low:+.4f} to {rise.interval.high:+.4f})"
     if rise.verdict != "better":
         return Verdict(False, f"the score changes by {told}, which is not a rise by more than noise")
+    if alone.difference <= 0:
+        by_itself = f"{alone.difference:+.4f} ({alone.interval.low:+.4f} to {alone.interval.high:+.4f})"
+        return Verdict(False, f"the score rises by {told}, but by itself the new is no better: {by_itself}")
     falls = sharp_falls(classes, max_class_fall)
     if not falls:
         return Verdict(True, f"the score rises by {told}, and no class falls sharply")

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from recycle.evaluation.class_comparison import compare_classes
 from recycle.evaluation.comparison import Comparator, Comparison
 from recycle.evaluation.detection import evaluate
 from recycle.evaluation.gate import judge
 from recycle.evaluation.matching import match
 from recycle.fusion.nested import FoldEstimate
+from recycle.fusion.settings import DEFAULTS
 from recycle.orchestration.finish import FusedRun, group_of_image
 from recycle.predictions.values import Predictions, concatenate
 from recycle.report.rounds import Change, GateReport
@@ -18,7 +21,8 @@ FORMER, WITH_ROUND = "former", "with the round"
 def pass_gate(former: FusedRun, candidate: FusedRun, pairs: Mapping[str, str], max_class_fall: float) -> GateReport:
     """Decides whether a round is kept.
 
-    The ensembles are compared held out, each fold fused by settings that its images did not tune, so that the one with
+    The round's models must be better than those they went on from, by themselves and beside them. Ensembles are
+    compared held out, each fold fused by settings that its images did not tune, so that the one with
     more models to choose from has no advantage of it; classes, for want of images, on all images together.
 
     Args:
@@ -31,11 +35,13 @@ def pass_gate(former: FusedRun, candidate: FusedRun, pairs: Mapping[str, str], m
     names = former.run.prepared.train.class_names
     new, old = (match(fused.ensemble.oof, fused.run.prepared.train) for fused in (candidate, former))
     classes = compare_classes(new, old, group_of_image(former.run.prepared), _seed(former))
-    verdict = judge(rise, classes, names, max_class_fall)
+    alone, by_themselves = _compare_alone(candidate, pairs)
+    verdict = judge(rise, alone, classes, names, max_class_fall)
     return GateReport(
         is_kept=verdict.is_kept,
         reason=verdict.reason,
         ensemble=ensemble,
+        alone=by_themselves,
         models=_compare_models(candidate, pairs),
         classes={names[c.label]: Change(c.other, c.score, c.interval.low, c.interval.high) for c in classes},
         test=_test_scores(former, candidate),
@@ -47,6 +53,17 @@ def _compare_ensembles(former: FusedRun, candidate: FusedRun) -> tuple[Compariso
     comparator = _comparator(former, [one.fused for one in estimates])
     comparator.add(FORMER, _joined(estimates))
     comparator.add(WITH_ROUND, _joined(candidate.found.estimates))
+    return _compared(comparator, WITH_ROUND, FORMER)
+
+
+def _compare_alone(candidate: FusedRun, pairs: Mapping[str, str]) -> tuple[Comparison, Change]:
+    """The round's models against those that they went on from, both fused by the defaults, which nothing tuned."""
+    objective = candidate.objective
+    new, old = (objective.fused(DEFAULTS.with_models(names, objective.models)) for names in (pairs, pairs.values()))
+    common = np.intersect1d(new.covered, old.covered)
+    comparator = _comparator(candidate, [new.of_images(common)])
+    comparator.add(WITH_ROUND, new)
+    comparator.add(FORMER, old)
     return _compared(comparator, WITH_ROUND, FORMER)
 
 

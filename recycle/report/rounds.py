@@ -82,6 +82,7 @@ class GateReport:
         reason: Why.
         ensemble: The ensemble with the round's models against that without, each tuned on the other folds' images;
             None where the round came to nothing.
+        alone: The round's models against as many that they went on from, both fused by the defaults.
         models: By name, each model of the round against itself in the round that it went on from.
         classes: By class name, average precision of the ensembles at IoU 0.5.
         test: The ensembles' mAP50 on the test images, where annotations are known; nothing is decided by it.
@@ -90,6 +91,7 @@ class GateReport:
     is_kept: bool
     reason: str
     ensemble: Change | None = None
+    alone: Change | None = None
     models: Mapping[str, Change] | None = None
     classes: Mapping[str, Change] | None = None
     test: tuple[float, float] | None = None
@@ -97,11 +99,12 @@ class GateReport:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "GateReport":
         """Reads what `dataclasses.asdict` wrote."""
-        ensemble, test = document["ensemble"], document["test"]
+        ensemble, alone, test = document["ensemble"], document["alone"], document["test"]
         return cls(
             document["is_kept"],
             document["reason"],
             Change(**ensemble) if ensemble else None,
+            Change(**alone) if alone else None,
             _changes(document["models"]),
             _changes(document["classes"]),
             (test[0], test[1]) if test else None,
@@ -177,7 +180,9 @@ def changes_data(one: RoundReport) -> DataTable | None:
     gate = one.gate
     if gate is None or gate.ensemble is None:
         return None
-    changes = [("ensemble, held out", gate.ensemble), *(gate.models or {}).items()]
+    changes = [("ensemble, held out", gate.ensemble)]
+    changes += [("the round's models alone", gate.alone)] if gate.alone else []
+    changes += (gate.models or {}).items()
     changes += [(f"class {name}, AP50", change) for name, change in (gate.classes or {}).items()]
     rows = tuple((name, c.former, c.score, c.score - c.former, c.low, c.high) for name, c in changes)
     columns = ("", "before", "with the round", "difference", "95 % from", "to")

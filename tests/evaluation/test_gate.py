@@ -28,6 +28,12 @@ SHARP_FALL = ClassDifference(1, 0.4, 0.5, Interval(-0.15, -0.05))
 def test_only_what_is_better_by_more_than_noise_and_in_no_class_much_worse_is_kept(
     rise: Comparison, classes: list[ClassDifference], is_kept: bool, reason: str
 ) -> None:
-    verdict = judge(rise, classes, ["Glass", "Battery"], 0.05)
+    verdict = judge(rise, NOISE, classes, ["Glass", "Battery"], 0.05)
     assert verdict.is_kept == is_kept
     assert reason in verdict.reason
+
+
+def test_what_is_no_better_by_itself_is_not_carried_by_what_it_joins() -> None:
+    verdict = judge(RISE, FALL, [STEADY], ["Glass"], 0.05)
+    assert not verdict.is_kept
+    assert "but by itself the new is no better: -0.0300 (-0.0500 to -0.0100)" in verdict.reason

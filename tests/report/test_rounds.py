@@ -27,6 +27,7 @@ KEPT = GateReport(
     True,
     "the score rises",
     Change(0.5, 0.6, 0.05, 0.15),
+    Change(0.5, 0.55, -0.02, 0.1),
     {"yolo@1": Change(0.4, 0.5, 0.02, 0.2)},
     {"Glass": Change(0.7, 0.6, -0.2, 0.0)},
     (0.45, 0.55),
@@ -53,7 +54,12 @@ def test_classes_without_a_threshold_are_told() -> None:
 def test_changes_are_of_the_ensemble_its_models_and_its_classes() -> None:
     table = changes_data(ROUND)
     assert table is not None
-    assert [row[0] for row in table.rows] == ["ensemble, held out", "yolo@1", "class Glass, AP50"]
+    assert [row[0] for row in table.rows] == [
+        "ensemble, held out",
+        "the round's models alone",
+        "yolo@1",
+        "class Glass, AP50",
+    ]
     assert list(table.rows[0][1:]) == pytest.approx([0.5, 0.6, 0.1, 0.05, 0.15])
     assert changes_data(replace(ROUND, gate=GateReport(False, "no member could be trained"))) is None
 

@@ -52,7 +52,9 @@ def _round_blocks(one: RoundReport, metric: str) -> Iterator[Block]:
 
 def _figure(one: RoundReport, gate: GateReport, metric: str) -> Figure:
     assert gate.ensemble is not None
-    changes = {"ensemble, held out": gate.ensemble, **(gate.models or {})}
+    changes = {"ensemble, held out": gate.ensemble}
+    changes |= {"the round's models alone": gate.alone} if gate.alone else {}
+    changes |= gate.models or {}
     changes |= {f"class {name}": change for name, change in (gate.classes or {}).items()}
     return Figure(
         name=f"round-{one.round_index}-changes",
