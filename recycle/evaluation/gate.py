@@ -30,7 +30,8 @@ def judge(
             ensemble better, and would carry what is worse by itself.
         classes: The same class by class.
         class_names: Names of the categories in order.
-        max_class_fall: By how much average precision of a class may fall; a fall within its bootstrap noise is none.
+        max_class_fall: By how much average precision of a class may fall; a fall within bootstrap noise, as wide as the
+            number of classes makes it, is none.
     """
     told = f"{rise.difference:+.4f} ({rise.interval.low:+.4f} to {rise.interval.high:+.4f})"
     if rise.verdict != "better":

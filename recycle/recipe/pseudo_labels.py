@@ -40,8 +40,8 @@ class PseudoLabels(Settings):
     lr_factor: float = Field(default=0.5, gt=0, le=10)
     """Factor on the model's learning rate."""
     max_class_fall: float = Field(default=0.05, ge=0, le=1)
-    """A round is not kept if average precision at IoU 0.5 of any class falls by more than this and by more than its
-    bootstrap noise."""
+    """A round is not kept if average precision at IoU 0.5 of any class falls by more than this and by more than
+    bootstrap noise, with 95 per cent confidence for all classes at once, as of many some fall by chance."""
 
     @model_validator(mode="after")
     def _thresholds_are_ordered(self) -> Self:

@@ -84,7 +84,7 @@ class GateReport:
             None where the round came to nothing.
         alone: The round's models against as many that they went on from, both fused by the defaults.
         models: By name, each model of the round against itself in the round that it went on from.
-        classes: By class name, average precision of the ensembles at IoU 0.5.
+        classes: By class name, average precision of the ensembles at IoU 0.5; intervals hold for all classes at once.
         test: The ensembles' mAP50 on the test images, where annotations are known; nothing is decided by it.
     """
 
