@@ -1,5 +1,6 @@
 """The layout of a run folder, and of what is kept between runs, known here and nowhere else."""
 
+import itertools
 import os
 import tempfile
 from dataclasses import dataclass
@@ -131,6 +132,24 @@ class RunPaths:
     def predictions(self, round_index: int, part: Part, name: str) -> Path:
         """Predictions of one member, or of the ensemble."""
         return self.root / f"round{round_index}" / "predictions" / part / f"{name}.parquet"
+
+    def pseudo_labels(self, round_index: int, fold: int | str) -> Path:
+        """What a round learns from test images for a fold, or for `all`, as COCO."""
+        name = fold if isinstance(fold, str) else f"fold{fold}"
+        return self.root / f"round{round_index}" / "pseudo" / f"pseudo_{round_index}_{name}.json"
+
+    def labels_record(self, round_index: int) -> Path:
+        """How a round's pseudo labels were made; written when all of them are."""
+        return self.root / f"round{round_index}" / "pseudo" / "labels.json"
+
+    def gate_record(self, round_index: int) -> Path:
+        """Whether a round was kept, and why; written at its end."""
+        return self.root / f"round{round_index}" / "gate.json"
+
+    @property
+    def begun_rounds(self) -> int:
+        """How many rounds of pseudo labels have begun."""
+        return next(number for number in itertools.count() if not self.labels_record(number + 1).is_file())
 
     @property
     def results(self) -> Path:

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset as TorchDataset
 from recycle.data.augmentations import Transform
 from recycle.data.coco import Annotation, Dataset, Image
 from recycle.data.mixing import Mixing
+from recycle.data.pseudo_images import PseudoImages
 
 
 class DetectionImages(TorchDataset[dict[str, Any]]):
@@ -24,11 +25,17 @@ class DetectionImages(TorchDataset[dict[str, Any]]):
         dataset: Images with their annotations.
         pipeline: Transforms as mmcv builds them.
         seed: Seed of all draws.
+        pseudo: Images with an ensemble's labels; those that stand beside the others come after them.
     """
 
-    def __init__(self, dataset: Dataset, pipeline: Sequence[Transform], seed: int) -> None:
+    def __init__(
+        self, dataset: Dataset, pipeline: Sequence[Transform], seed: int, pseudo: PseudoImages | None = None
+    ) -> None:
         self.metainfo = {"classes": dataset.class_names}
         self._samples = _samples(dataset)
+        self._pseudo = pseudo
+        self._pseudo_samples = _samples(pseudo.dataset) if pseudo else []
+        self._pseudo_places = pseudo.places(len(self._samples)) if pseudo else 0
         self._transforms = Compose(pipeline).transforms
         self._seed = seed
         # Worker processes live through all epochs and learn of a new one through shared memory.
@@ -43,22 +50,33 @@ class DetectionImages(TorchDataset[dict[str, Any]]):
         return self
 
     def __len__(self) -> int:
-        """Number of images."""
-        return len(self._samples)
+        """Number of images in an epoch."""
+        return len(self._samples) + self._pseudo_places
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One image as mmdet's `PackDetInputs` leaves it: `inputs` and `data_samples`."""
         seed_draws((self._seed, int(self._epoch), index))
-        sample: dict[str, Any] = self._after(self._transforms, index)
+        sample: dict[str, Any] = self._after(self._transforms, self._sample(index))
         return sample
 
-    def _after(self, transforms: Sequence[Callable[..., Any]], index: int) -> Any:  # noqa: ANN401 - several views are a list
+    def _sample(self, index: int) -> dict[str, Any]:
+        place = index - len(self._samples)
+        if self._pseudo is None or place < 0:
+            return self._samples[index]
+        return self._pseudo_samples[self._pseudo.at(place, self._pseudo_places, int(self._epoch), self._seed)]
+
+    def _partner(self, transform: Mixing) -> dict[str, Any]:
+        if transform.takes_pseudo_labelled:
+            return self._pseudo_samples[np.random.randint(len(self._pseudo_samples))]
+        return self._sample(np.random.randint(len(self)))
+
+    def _after(self, transforms: Sequence[Callable[..., Any]], sample: dict[str, Any]) -> Any:  # noqa: ANN401 - several views are a list
         """An image after these transforms; the partners with which one of them mixes it have come as far."""
-        results: Any = dict(self._samples[index])
+        results: Any = dict(sample)
         for position, transform in enumerate(transforms):
             if isinstance(transform, Mixing):
                 partners = [
-                    self._after(transforms[:position], np.random.randint(len(self)))
+                    self._after(transforms[:position], self._partner(transform))
                     for _ in range(transform.draw_partner_count())
                 ]
                 results = transform(results, partners)

@@ -13,7 +13,13 @@ from recycle.recipe import Mixup, Mosaic
 
 
 class Mixing(ABC):
-    """A transform that needs further images of the training set, which whoever loads them prepares up to here."""
+    """A transform that needs further images of the training set, which whoever loads them prepares up to here.
+
+    Attributes:
+        takes_pseudo_labelled: Whether these are pseudo-labelled images, and not any.
+    """
+
+    takes_pseudo_labelled = False
 
     @abstractmethod
     def draw_partner_count(self) -> int:
@@ -75,9 +81,11 @@ class MakeMixup(Mixing):
 
     Args:
         settings: How often, and the share of each.
+        takes_pseudo_labelled: Whether the other is a pseudo-labelled image, and not any.
     """
 
     settings: Mixup
+    takes_pseudo_labelled: bool = False
 
     def draw_partner_count(self) -> int:
         """One, or none."""

@@ -5,8 +5,9 @@ from typing import Any
 
 from recycle.data.augmentations import Transform, augmentation_transforms, leave_masks, needs_masks
 from recycle.data.image_cache import NO_CACHE, ImageCache
+from recycle.data.mixing import MakeMixup
 from recycle.data.reading import ReadImage, lay_out_mirrored, measure_from_original
-from recycle.recipe import Augmentation, Colour, HorizontalFlip, Resize, Rotate90, VerticalFlip, View
+from recycle.recipe import Augmentation, Colour, HorizontalFlip, Mixup, Resize, Rotate90, VerticalFlip, View
 
 META_KEYS = ("img_id", "img_path", "ori_shape", "img_shape", "scale_factor", "flip", "flip_direction")
 PACK = {"type": "mmdet.PackDetInputs", "meta_keys": META_KEYS}
@@ -36,7 +37,12 @@ def longest_side_needed(image_size: int, augmentations: Iterable[Augmentation]) 
 
 
 def training_pipeline(
-    image_size: int, augmentations: Sequence[Augmentation], cache: ImageCache = NO_CACHE, *, with_masks: bool = False
+    image_size: int,
+    augmentations: Sequence[Augmentation],
+    cache: ImageCache = NO_CACHE,
+    *,
+    with_masks: bool = False,
+    pseudo_share: float = 0.0,
 ) -> list[Transform]:
     """The transforms of a training image.
 
@@ -45,15 +51,21 @@ def training_pipeline(
         augmentations: In the order in which they are applied.
         cache: Reads the images.
         with_masks: Whether masks follow their boxes.
+        pseudo_share: Part of the images that are averaged with a pseudo-labelled one, after all augmentations.
     """
     load_masks = with_masks or needs_masks(augmentations)
     return [
         ReadImage(cache, longest_side_needed(image_size, augmentations)),
         {"type": "mmdet.LoadAnnotations", "with_bbox": True, "with_mask": load_masks},
         *(transform for step in augmentations for transform in augmentation_transforms(step, image_size)),
+        *([_mix_with_pseudo_labelled(pseudo_share)] if pseudo_share else []),
         *([] if with_masks else [leave_masks]),
         PACK,
     ]
+
+
+def _mix_with_pseudo_labelled(share: float) -> MakeMixup:
+    return MakeMixup(Mixup(type="mixup", probability=share), takes_pseudo_labelled=True)
 
 
 def inference_pipeline(image_size: int, cache: ImageCache = NO_CACHE) -> list[Transform]:

@@ -86,14 +86,20 @@ def draw_images(
     return make_draws(matches, _image_counts(np.arange(images) if groups is None else groups, images, resamples, seed))
 
 
-def interval(samples: Samples) -> Interval:
+def interval(samples: Samples, *, among: int = 1) -> Interval:
     """Returns the interval between the percentiles that leave out as much below as above.
+
+    Args:
+        samples: One competitor's, or differences.
+        among: How many intervals are looked at together; they are as much wider as makes all of them hold at once with
+            95 per cent confidence (Bonferroni's correction).
 
     Average precision of a draw flatters a little, as its interpolation takes the highest of noisy precisions: of some
     hundred images the interval of one competitor lies slightly high and holds the true value in about 93 per cent of
     all cases. In a difference that cancels out.
     """
-    low, high = np.percentile(samples, [(100 - CONFIDENCE) / 2, (100 + CONFIDENCE) / 2]).tolist()
+    left_out = (100 - CONFIDENCE) / 2 / among
+    low, high = np.percentile(samples, [left_out, 100 - left_out]).tolist()
     return Interval(low, high)
 
 

@@ -78,7 +78,7 @@ def fuse_members(members: Sequence[MemberPredictions], models: Sequence[str], te
     Raises:
         DataError: If a model has no member, or a box leaves its image.
     """
-    return concatenate([_fuse_members(members, model, _sizes(test)) for model in models])
+    return concatenate([_fuse_members(members, model, sizes_of(test)) for model in models])
 
 
 def fuse_ensemble(
@@ -113,8 +113,8 @@ def fuse_ensemble(
         calibrators=calibrators,
         model_oof=model_oof,
         model_test=model_test,
-        oof=fuse_by(oof, _sizes(train), settings.fusion, ENSEMBLE),
-        test=fuse_by(calibrated(model_test, calibrators), _sizes(test), settings.fusion, ENSEMBLE),
+        oof=fuse_by(oof, sizes_of(train), settings.fusion, ENSEMBLE),
+        test=fuse_by(calibrated(model_test, calibrators), sizes_of(test), settings.fusion, ENSEMBLE),
     )
 
 
@@ -125,5 +125,6 @@ def _fuse_members(
     return fuse_by(concatenate(own), sizes, DEFAULTS.fusion, model)
 
 
-def _sizes(dataset: Dataset) -> dict[int, tuple[int, int]]:
+def sizes_of(dataset: Dataset) -> dict[int, tuple[int, int]]:
+    """Width and height in pixels of each image by its id."""
     return {image.id: (image.width, image.height) for image in dataset.images}

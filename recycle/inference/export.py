@@ -17,7 +17,7 @@ from recycle.data.coco import Category
 from recycle.data.json_files import read_json, write_json
 from recycle.errors import DataError, WeightsError
 from recycle.inference.trained import TrainedEnsemble, TrainedMember
-from recycle.recipe import NAME_PATTERN
+from recycle.recipe import MEMBER_PATTERN
 from recycle.recipe_yaml import load_recipe, write_recipe
 
 MANIFEST = "ensemble.json"
@@ -34,7 +34,7 @@ class _Category(_Record):
 
 
 class _Member(_Record):
-    name: str = Field(pattern=NAME_PATTERN)
+    name: str = Field(pattern=MEMBER_PATTERN)
     model: str
 
 

@@ -12,7 +12,7 @@ from recycle.fusion.ensemble import ENSEMBLE, MemberPredictions, fuse_members
 from recycle.fusion.methods import fuse_by
 from recycle.fusion.settings import settings_of
 from recycle.predictions.values import Predictions
-from recycle.recipe import TTA, Model, Recipe
+from recycle.recipe import TTA, Model, Recipe, name_in_recipe
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class TrainedEnsemble:
         return tuple(dict.fromkeys(member.model for member in self.members))
 
     def settings_of(self, member: TrainedMember) -> Model:
-        """The settings of a member's model."""
-        return next(model for model in self.recipe.models if model.name == member.model)
+        """The settings of a member's model, which predicts alike in all rounds."""
+        return next(model for model in self.recipe.models if model.name == name_in_recipe(member.model))
 
     def only(self, model: str) -> "TrainedEnsemble":
         """One model alone.

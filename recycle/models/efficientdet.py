@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from recycle import recipe
 from recycle.models.backbones import PACKAGED_BACKBONE, load_backbone_weights, pixel_mean_std
 from recycle.models.detections import in_original_image
+from recycle.models.ignored_regions import are_ignored, ignored_boxes
 from recycle.models.weights import find_weights
 from recycle.recipe.efficientdet import EFFICIENTDET_BACKBONES
 from recycle.recipe.openmmlab import TIMM_PREFIX
@@ -29,6 +30,9 @@ STRIDE = 128
 """Of the coarsest of five levels; with sides of its multiples each level is exactly half of the one before."""
 
 MATCHING_IOU = 0.5
+BACKGROUND, IGNORED = -1, -2
+"""What effdet's targets say of an anchor that no object is assigned to: nothing is there, or nobody knows."""
+
 MOST_CANDIDATES = 5000
 """Anchors times classes that go to suppression; as is the first, effdet's own."""
 
@@ -135,6 +139,7 @@ class EfficientDet(BaseModel):
         labeler = AnchorLabeler(self._anchors_of(inputs), self._config.num_classes, match_threshold=MATCHING_IOU)
         boxes, labels = _targets(data_samples)
         targets = labeler.batch_label_anchors(boxes, labels)
+        self._ignore_regions(targets[0], data_samples, inputs)
         _, classes, box = self._criterion(*self._outputs(inputs), *targets)
         return {"loss_cls": classes, "loss_box": self._config.box_loss_weight * box}
 
@@ -165,6 +170,16 @@ class EfficientDet(BaseModel):
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
+
+    def _ignore_regions(self, classes: list[Tensor], data_samples: list[DetDataSample], inputs: Tensor) -> None:
+        """Marks background anchors in ignored regions, in place; `classes` are (B, H_i, W_i, anchors a cell)."""
+        anchors = self._anchors_of(inputs).boxes[:, [1, 0, 3, 2]]
+        sizes = [level[0].numel() for level in classes]
+        for number, sample in enumerate(data_samples):
+            is_ignored = torch.split(are_ignored(anchors, ignored_boxes(sample)), sizes)
+            for level, part in zip(classes, is_ignored, strict=True):
+                own = level[number]
+                own[part.reshape(own.shape) & (own == BACKGROUND)] = IGNORED
 
     def _outputs(self, inputs: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         features = self.fpn(self.backbone(inputs))

@@ -20,12 +20,15 @@ from torch import Tensor
 from recycle import recipe
 from recycle.models.backbones import PACKAGED_BACKBONE, pixel_mean_std
 from recycle.models.detections import in_original_image
+from recycle.models.ignored_regions import LossOutside, are_inside, grid_points, ignored_boxes
 from recycle.models.yolo_networks import build_network
 
 if TYPE_CHECKING:
     from mmdet.structures import DetDataSample
 
-STRIDE = 32
+STRIDES = (8, 16, 32)
+"""Of the feature maps on which objects are found."""
+STRIDE = STRIDES[-1]
 """Sides of a padded batch are multiples of the coarsest stride."""
 
 LOWEST_SCORE = 0.001
@@ -127,7 +130,8 @@ class YOLO(BaseModel):
         They are `loss_box`, `loss_cls` and `loss_dfl`; where a head tells distances without a distribution (YOLO26),
         the last is `loss_l1`.
         """
-        losses, _ = self._criterion()(self.network(inputs), _targets(inputs, data_samples))
+        criterion = self._criterion(_ignored(inputs, data_samples))
+        losses, _ = criterion(self.network(inputs), _targets(inputs, data_samples))
         box, classes, distances = losses / len(inputs)
         name = "loss_dfl" if self._head.reg_max > 1 else "loss_l1"
         return {"loss_box": box, "loss_cls": classes, name: distances}
@@ -156,7 +160,7 @@ class YOLO(BaseModel):
     def _head(self) -> Any:  # noqa: ANN401 - ultralytics is untyped
         return self.network.model[-1]
 
-    def _criterion(self) -> Any:  # noqa: ANN401 - ultralytics is untyped
+    def _criterion(self, ignored: Tensor) -> Any:  # noqa: ANN401 - ultralytics is untyped
         """Ultralytics' loss, made anew at each step: it keeps the device on which it was made."""
         criterion = self.network.init_criterion()
         branches = [criterion]
@@ -164,7 +168,7 @@ class YOLO(BaseModel):
             branches = [criterion.one2many, criterion.one2one]
             _set_epoch(criterion)
         for branch in branches:
-            branch.bce = self.loss_cls or branch.bce
+            branch.bce = LossOutside(self.loss_cls or branch.bce, ignored)
         return criterion
 
 
@@ -174,6 +178,13 @@ def _set_epoch(criterion: Any) -> None:  # noqa: ANN401 - ultralytics is untyped
     criterion.one2one.hyp.epochs = progress.get_info("max_epochs", 1)
     criterion.updates = progress.get_info("epoch", 0) - 1  # as ultralytics does to resume: `update` counts one more
     criterion.update()
+
+
+def _ignored(inputs: Tensor, data_samples: list[DetDataSample]) -> Tensor:
+    """Which anchor points lie in ignored regions, shape (B, anchors)."""
+    height, width = inputs.shape[-2:]
+    points = grid_points(height, width, STRIDES, inputs.device)
+    return torch.stack([are_inside(points, ignored_boxes(sample)) for sample in data_samples])
 
 
 def _targets(inputs: Tensor, data_samples: list[DetDataSample]) -> dict[str, Tensor]:

@@ -56,6 +56,21 @@ class EnsembleTask:
     time_budget_s: float | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class FoundEnsemble:
+    """What `find_ensemble` found.
+
+    Attributes:
+        settings: The best settings, which are the defaults where tuning does harm.
+        study: What is known of them.
+        estimates: What stands without each fold's images, found by the same rule.
+    """
+
+    settings: EnsembleSettings
+    study: EnsembleStudy
+    estimates: Sequence[FoldEstimate]
+
+
 class SettingsScore:
     """Scores parameters as the search suggests them; goes to each worker once."""
 
@@ -67,15 +82,12 @@ class SettingsScore:
         return self._objective(settings_of(parameters, self._objective.models))
 
 
-def find_ensemble(task: EnsembleTask, tell: Tell) -> tuple[EnsembleSettings, EnsembleStudy]:
+def find_ensemble(task: EnsembleTask, tell: Tell) -> FoundEnsemble:
     """Selects models, searches settings with Ray Tune and Optuna, and finds out what the result is worth and why.
 
     Args:
         task: What to do.
         tell: Takes lines about what is going on.
-
-    Returns:
-        The best settings, which are the defaults where tuning does harm, and what is known of them.
     """
     task.objective.calibrate()
     shared = ray.put(task.objective)
@@ -86,9 +98,13 @@ def find_ensemble(task: EnsembleTask, tell: Tell) -> tuple[EnsembleSettings, Ens
     best = max(trials, key=lambda trial: trial.score)  # the first of equals
     tuned = settings_of(best.parameters, models)
     tell("Finding out what the ensemble is worth, and what each model does for it")
-    held_out = _held_out(task, shared, len(trials))
-    settings = tuned if standing_fusion(held_out) == TUNED_FUSION else DEFAULTS
-    return settings, _study(task, shared, selection, trials, held_out, tuned, settings)
+    estimates = _estimate(task, shared, len(trials))
+    held_out: Worth = ray.get(_start(_rate_held_out, shared, estimates, task.group_of, task.seed, cpus=1))
+    settings = tuned
+    if standing_fusion(held_out) != TUNED_FUSION:
+        settings, estimates = DEFAULTS, [_by_default(task.objective, one) for one in estimates]
+    study = _study(task, shared, selection, trials, held_out, tuned, settings)
+    return FoundEnsemble(settings, study, estimates)
 
 
 def _select(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]") -> Selection:
@@ -113,15 +129,24 @@ def _search(task: EnsembleTask, selection: Selection, tell: Tell) -> tuple[Searc
     return search(what, task.journal, trials=task.fusion.trials, time_budget_s=time_budget_s, tell=tell)
 
 
-def _held_out(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]", trials: int) -> Worth:
+def _estimate(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]", trials: int) -> list[FoldEstimate]:
     folds = folds_to_estimate(task.objective)
     cpus = max(1, largest_node_cpus() // len(folds))
-    estimates = [
-        _start(estimate_fold, shared, _space(task), fold, trials, task.seed, _seconds_a_fold(task), cpus=cpus)
-        for fold in folds
-    ]
-    worth: Worth = ray.get(_start(_rate_held_out, shared, ray.get(estimates), task.group_of, task.seed, cpus=cpus))
-    return worth
+    estimates: list[FoldEstimate] = ray.get(
+        [
+            _start(estimate_fold, shared, _space(task), fold, trials, task.seed, _seconds_a_fold(task), cpus=cpus)
+            for fold in folds
+        ]
+    )
+    return estimates
+
+
+def _by_default(objective: FusionObjective, tuned: FoldEstimate) -> FoldEstimate:
+    """The same fold's images, fused by the defaults."""
+    images = tuned.fused.covered
+    return FoldEstimate(
+        tuned.fold, DEFAULTS, objective.on(images)(DEFAULTS), objective.fused(DEFAULTS).of_images(images)
+    )
 
 
 def _study(

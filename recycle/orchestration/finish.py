@@ -10,9 +10,10 @@ from recycle.data.prepare import PreparedData
 from recycle.errors import TrainingError
 from recycle.fusion.ensemble import Ensemble, MemberPredictions, fuse_ensemble, fuse_members, pool_out_of_fold
 from recycle.fusion.objective import FusionObjective
-from recycle.orchestration.ensemble import EnsembleTask, find_ensemble
+from recycle.orchestration.ensemble import EnsembleTask, FoundEnsemble, find_ensemble
 from recycle.orchestration.ledger import FinishedMember
 from recycle.orchestration.report import write_report_or_warn
+from recycle.orchestration.round_records import read_rounds
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet, write_parquet
 from recycle.predictions.submission import write_detection_csv
@@ -20,6 +21,7 @@ from recycle.recipe import Recipe
 from recycle.report.ensemble import EnsembleStudy, honest_verdict, outlook, study_tables
 from recycle.report.ensemble_pictures import draw_study
 from recycle.report.results import Results, classes_table, scores_tables, verdict
+from recycle.report.rounds import round_sentence, rounds_tables
 from recycle.report.sample_pictures import write_sample_pictures
 from recycle.report.scoring import score_run
 
@@ -45,6 +47,25 @@ class TrainedRun:
     paths: RunPaths
 
 
+@dataclass(frozen=True, eq=False)
+class FusedRun:
+    """A run whose models are fused.
+
+    Attributes:
+        run: The run.
+        members: What its members predicted, in their order there.
+        objective: What the search climbed.
+        found: What it found.
+        ensemble: The fused predictions.
+    """
+
+    run: TrainedRun
+    members: Sequence[MemberPredictions]
+    objective: FusionObjective
+    found: FoundEnsemble
+    ensemble: Ensemble
+
+
 def finish_run(run: TrainedRun, console: Console, *, time_budget_s: float | None = None) -> Results:
     """Finds the best ensemble of the models, scores it, writes it with the submission, and shows what came out.
 
@@ -56,6 +77,23 @@ def finish_run(run: TrainedRun, console: Console, *, time_budget_s: float | None
     Raises:
         TrainingError: If no member has out-of-fold predictions.
     """
+    fused = fuse_run(run, console, time_budget_s=time_budget_s)
+    results = write_results(fused)
+    show_results(fused, results, console)
+    return results
+
+
+def fuse_run(run: TrainedRun, console: Console, *, time_budget_s: float | None = None) -> FusedRun:
+    """Finds the best ensemble of the models, and fuses it.
+
+    Args:
+        run: As `finish_run`.
+        console: As `finish_run`.
+        time_budget_s: As `finish_run`.
+
+    Raises:
+        TrainingError: If no member has out-of-fold predictions.
+    """
     try:
         members = _read_members(run)
     except TrainingError:
@@ -63,27 +101,44 @@ def finish_run(run: TrainedRun, console: Console, *, time_budget_s: float | None
         raise
     model_oof = pool_out_of_fold(members)
     objective = FusionObjective(model_oof, run.prepared.train, run.prepared.folds, run.recipe.fusion.metric)
-    settings, study = find_ensemble(_task(run, objective, time_budget_s), console.print)
+    found = find_ensemble(_task(run, objective, time_budget_s), console.print)
     ensemble = fuse_ensemble(
         model_oof,
         fuse_members(members, model_oof.models, run.prepared.test),
         run.prepared.train,
         run.prepared.test,
         run.prepared.folds,
-        settings,
+        found.settings,
     )
-    results = score_run(run.recipe, run.prepared, members, ensemble, study, run.failed)
-    _write(run, results, ensemble, study)
-    _show(results, study, run.paths, console)
-    write_report_or_warn(run.paths, console)
+    return FusedRun(run, members, objective, found, ensemble)
+
+
+def write_results(fused: FusedRun) -> Results:
+    """Scores the ensemble and writes it with the submission."""
+    run, study = fused.run, fused.found.study
+    results = score_run(
+        run.recipe, run.prepared, fused.members, fused.ensemble, study, run.failed, read_rounds(run.paths)
+    )
+    _write(run, results, fused.ensemble, study)
     return results
 
 
+def show_results(fused: FusedRun, results: Results, console: Console) -> None:
+    """Shows what came out, and writes the report."""
+    _show(results, fused.found.study, fused.run.paths, console)
+    write_report_or_warn(fused.run.paths, console)
+
+
+def group_of_image(prepared: PreparedData) -> dict[int, int]:
+    """The near-duplicate group of each training image by its id."""
+    groups = zip(prepared.train.images, prepared.groups.tolist(), strict=True)
+    return {image.id: group for image, group in groups}
+
+
 def _task(run: TrainedRun, objective: FusionObjective, time_budget_s: float | None) -> EnsembleTask:
-    images = run.prepared.train.images
     return EnsembleTask(
         objective=objective,
-        group_of={image.id: group for image, group in zip(images, run.prepared.groups.tolist(), strict=True)},
+        group_of=group_of_image(run.prepared),
         fusion=run.recipe.fusion,
         seed=run.recipe.seed,
         journal=run.paths.fusion_journal,
@@ -131,6 +186,10 @@ def _show(results: Results, study: EnsembleStudy, paths: RunPaths, console: Cons
     console.print(verdict(results))
     console.print(honest_verdict(study))
     console.print(outlook(study))
+    for table in rounds_tables(results.rounds):
+        console.print(table)
+    for one in results.rounds:
+        console.print(round_sentence(one))
     for name, reason in results.failed.items():
         console.print(f"Failed: {name}: {reason}")
     console.print(f"Results: {paths.results}, submission: {paths.submission}, pictures: {paths.pictures}")

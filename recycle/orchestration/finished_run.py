@@ -38,7 +38,8 @@ def _read_run(paths: RunPaths) -> TrainedEnsemble:
     results = _results(paths.results)
     # Not all are among its scored members: those trained on all images were never scored.
     recipe, finished = load_recipe(str(paths.recipe)), Ledger(paths.ledger).latest()
-    names = [name for name in member_names(recipe) if name in finished and name not in results["failed"]]
+    names = [name for name in member_names(recipe, paths.begun_rounds) if name in finished]
+    names = [name for name in names if name not in results["failed"]]
     entries = [finished[name] for name in names]
     if not entries:
         raise ResumeError(f"{paths.root}: none of its members finished, as {paths.ledger.name} says")

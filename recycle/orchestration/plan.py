@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from recycle.orchestration.member_names import folds_of, member_name
 from recycle.orchestration.run_storage import stored_run
 from recycle.paths import RunPaths
 from recycle.recipe import Fold, Model, Recipe
-from recycle.training.member import MemberPlan
+from recycle.training.member import MemberPlan, RoundPlan
 
 DECISIVE_PACKAGES = (
     "torch",
@@ -35,7 +36,7 @@ def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_ind
         recipe: The recipe.
         paths: Where files go.
         data_digest: Digest of images, annotations and folds.
-        round_index: The round.
+        round_index: The round; of one with pseudo labels the plans lack these, see `learning_from`.
 
     Raises:
         RecipeError: If a library of a model's family is not installed.
@@ -48,13 +49,31 @@ def plan_members(recipe: Recipe, paths: RunPaths, *, data_digest: str, round_ind
         "round": round_index,
     }
     plans = []
-    for model in map(_with_absolute_path, recipe.models):
+    for model in map(_with_absolute_path, recipe.models_in(round_index)):
         require_libraries(model)
         weights = require_weights(model)
         shared = {**for_all, "weights": _digest_of(weights) if weights else model.pretrained}
         folds = folds_of(model, recipe)
         plans += [_plan(model, fold, recipe, shared, paths, round_index) for fold in folds]
     return plans
+
+
+def learning_from(plan: MemberPlan, pseudo: RoundPlan, parent_key: str) -> MemberPlan:
+    """The plan of a member that goes on from another with pseudo labels.
+
+    Args:
+        plan: The plan without them.
+        pseudo: The labels, which are written, and how they are trained on.
+        parent_key: The key of the member that it goes on from.
+    """
+    decisive = {
+        "member": plan.key,
+        "parent": parent_key,
+        "labels": _digest_of(pseudo.labels),
+        "mixing": pseudo.settings.mixing,
+        "share": pseudo.settings.share,
+    }
+    return replace(plan, key=digest(decisive), pseudo=pseudo)
 
 
 def image_cache_name(paths: RunPaths) -> str:
@@ -102,6 +121,7 @@ def _plan(
         cache_gib=recipe.data.image_cache_gib,
         checkpoints=recipe.checkpoints,
         stored=stored_run(recipe, paths),
+        round_index=round_index,
     )
 
 

@@ -2,13 +2,14 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
 from recycle.data.prepare import PreparedData, prepare_data
+from recycle.data.pseudo_images import places
 from recycle.orchestration.cluster import require_resources
 from recycle.orchestration.data_source import data_source
 from recycle.orchestration.expectation import expect
@@ -68,10 +69,13 @@ def show_plan(recipe: Recipe, prepared: PreparedData | None, gpus: int | None, p
         count, images = _assumed(recipe), f"{IMAGES_OF_REFERENCE:,} training images assumed, as no --data was given"
     else:
         count, images = _counted(prepared), f"{len(prepared.train.images):,} training images"
-    members = [
-        _planned(model, fold, count(fold), probes) for model in recipe.models for fold in folds_of(model, recipe)
+    rounds = [
+        [_planned(model, fold, _seen(count(fold), recipe, index), probes) for model, fold in _trained(recipe, index)]
+        for index in range(recipe.rounds + 1)
     ]
-    plan = Plan(members, seconds_until_all_are_done(members, pool), machine, images)
+    members = [member for one in rounds for member in one]
+    # A round waits for the one before, whose predictions it learns from.
+    plan = Plan(members, sum(seconds_until_all_are_done(one, pool) for one in rounds), machine, images)
     console.print(plan_table(plan))
     for line in plan_summary(plan):
         console.print(line)
@@ -86,6 +90,18 @@ def seconds_until_all_are_done(members: Sequence[PlannedMember], pool: Mapping[s
     """
     jobs = [Job(member.name, Needs.of(member.settings.resources), member.seconds) for member in members]
     return seconds_until_done(jobs, [Node("", pool)])
+
+
+def _trained(recipe: Recipe, round_index: int) -> Iterator[tuple[Model, Fold]]:
+    for model in recipe.models_in(round_index):
+        for fold in folds_of(model, recipe):
+            yield model, fold
+
+
+def _seen(labelled: int, recipe: Recipe, round_index: int) -> int:
+    """Images of an epoch, pseudo-labelled ones included."""
+    settings = recipe.pseudo_labels
+    return labelled + (places(labelled, settings.mixing, settings.share) if round_index else 0)
 
 
 def _prepared(recipe: Recipe, data: Path) -> PreparedData:

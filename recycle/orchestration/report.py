@@ -16,12 +16,11 @@ from recycle.evaluation.image_losses import worst_images
 from recycle.fusion.ensemble import ENSEMBLE
 from recycle.orchestration.compare_runs import compare_runs
 from recycle.orchestration.ledger import FinishedMember
-from recycle.orchestration.member_names import folds_of, member_name
+from recycle.orchestration.member_names import MemberIdentity, members_of
 from recycle.orchestration.run_contents import RunContents, read_run
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
 from recycle.predictions.values import Predictions
-from recycle.recipe import Model
 from recycle.report.attempts import Attempt, read_attempts
 from recycle.report.curves import read_curves
 from recycle.report.ensemble_file import study_of
@@ -79,6 +78,7 @@ def _gather(run: RunContents, roots: Sequence[Path]) -> ReportContents:
         results=run.results,
         study=study_of(run.study) if run.study is not None else None,
         members=tuple(_members(run, attempts)),
+        rounds=run.rounds,
         attempts=attempts,
         diagnoses={name: diagnose(one, run.prepared.train) for name, one in _predictions(run)},
         pictures=_pictures(run),
@@ -117,10 +117,8 @@ def _members(run: RunContents, attempts: Sequence[Attempt]) -> Iterator[MemberRe
     finished = {entry.member: entry for entry in run.members}
     reasons = {one.member: one.reason for one in attempts if one.outcome == "failed"}
     failed: Mapping[str, str] = run.results["failed"] if run.results else _given_up(run.paths, reasons)
-    for model in run.recipe.models:
-        for fold in folds_of(model, run.recipe):
-            name = member_name(model, fold)
-            yield _record(run, model, name, str(fold), finished.get(name), failed.get(name, ""))
+    for member in members_of(run.recipe, run.paths.begun_rounds):
+        yield _record(run, member, finished.get(member.name), failed.get(member.name, ""))
 
 
 def _given_up(paths: RunPaths, reasons: Mapping[str, str]) -> dict[str, str]:
@@ -129,19 +127,18 @@ def _given_up(paths: RunPaths, reasons: Mapping[str, str]) -> dict[str, str]:
     return {name: reasons.get(name, "for a reason that was not recorded") for name in progress.get("failed", [])}
 
 
-def _record(
-    run: RunContents, model: Model, name: str, fold: str, entry: FinishedMember | None, reason: str
-) -> MemberRecord:
+def _record(run: RunContents, member: MemberIdentity, entry: FinishedMember | None, reason: str) -> MemberRecord:
+    folder = run.paths.member(member.round_index, member.name)
     return MemberRecord(
-        name=name,
-        model=model.name,
-        fold=fold,
+        name=member.name,
+        model=member.model.name,
+        fold=str(member.fold),
         status="finished" if entry else "failed" if reason else "not finished",
         seconds=entry.seconds if entry else None,
         attempts=entry.attempts if entry else None,
         host=entry.host if entry else "",
         reason="" if entry else reason,
-        curves=read_curves(run.paths.member(0, name), [phase.epochs for phase in model.in_phases()]),
+        curves=read_curves(folder, [phase.epochs for phase in member.model.in_phases()]),
         rating=_rating(run, read_parquet(run.paths.root / entry.oof)) if entry and entry.oof else None,
     )
 

@@ -8,11 +8,12 @@ from rich.console import Console
 
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.data_source import data_source
-from recycle.orchestration.finish import TrainedRun, finish_run
+from recycle.orchestration.finish import TrainedRun, fuse_run, show_results, write_results
 from recycle.orchestration.ledger import Ledger
 from recycle.orchestration.open_run import open_run, recorded_data
 from recycle.orchestration.plan import plan_members
 from recycle.orchestration.prepare_run import prepare_run
+from recycle.orchestration.rounds import ExtraRound, add_rounds
 from recycle.orchestration.run_deadline import measure_speed, seconds_for_fusion
 from recycle.orchestration.run_storage import mirrored, restore, stored_run
 from recycle.orchestration.train_members import TrainMembers
@@ -21,8 +22,17 @@ from recycle.recipe import Recipe
 from recycle.report.results import Results
 
 
-def run(recipe: Recipe, data: str, root: Path, *, resume: bool, console: Console, seconds: float = math.inf) -> Results:
-    """Trains every member, predicts, fuses, scores, and writes the submission.
+def run(
+    recipe: Recipe,
+    data: str,
+    root: Path,
+    *,
+    resume: bool,
+    console: Console,
+    seconds: float = math.inf,
+    extra_round: ExtraRound | None = None,
+) -> Results:
+    """Trains every member, predicts, fuses, makes rounds of pseudo labels, scores, and writes the submission.
 
     Args:
         recipe: What to do.
@@ -32,6 +42,7 @@ def run(recipe: Recipe, data: str, root: Path, *, resume: bool, console: Console
         resume: Whether to continue the run that the folder holds.
         console: Where progress and results are shown; without markup, as class names may look like it.
         seconds: When all must be over, from now: members that cannot finish are left out.
+        extra_round: A round of pseudo labels that is made whatever became of those before.
 
     Returns:
         The scores, which are also in `results.json`; `failed` names members that were given up.
@@ -40,6 +51,10 @@ def run(recipe: Recipe, data: str, root: Path, *, resume: bool, console: Console
         RecycleError: With what the user has to mend; what was finished stays in the run folder.
     """
     ends_at = time.monotonic() + seconds
+
+    def budget() -> float | None:
+        return seconds_for_fusion(ends_at, time.monotonic()) if seconds < math.inf else None
+
     paths = RunPaths(root)
     stored = stored_run(recipe, paths)
     if resume and stored:
@@ -50,12 +65,14 @@ def run(recipe: Recipe, data: str, root: Path, *, resume: bool, console: Console
         data_source(data or recorded_data(paths), recipe.data.copy_gib) as source,
     ):
         prepared = prepare_run(recipe, source, paths, console)
-        copy_now()
         plans = plan_members(recipe, paths, data_digest=prepared.digest)
         if seconds < math.inf:
             measure_speed(recipe, prepared, console)
-        train = TrainMembers(recipe, prepared, source, Ledger(paths.ledger, stored), paths, console, ends_at)
+        train = TrainMembers(recipe, prepared, source, Ledger(paths.ledger, stored), paths, console, ends_at, copy_now)
         with connected():
             finished, failed = train(plans)
-            budget = seconds_for_fusion(ends_at, time.monotonic()) if seconds < math.inf else None
-            return finish_run(TrainedRun(recipe, prepared, finished, failed, paths), console, time_budget_s=budget)
+            fused = fuse_run(TrainedRun(recipe, prepared, finished, failed, paths), console, time_budget_s=budget())
+            fused = add_rounds(fused, train, console, budget, extra_round)
+            results = write_results(fused)
+            show_results(fused, results, console)
+            return results

@@ -1,5 +1,6 @@
 """What a run folder holds, read back for those who only look at it, whether or not the run has finished."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from recycle.fusion.ensemble import ENSEMBLE
 from recycle.orchestration.ledger import FinishedMember, read_ledger
 from recycle.orchestration.member_names import member_names
 from recycle.orchestration.open_run import recorded_folder, require_run
+from recycle.orchestration.round_records import kept_rounds, read_rounds
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
 from recycle.predictions.values import Predictions, concatenate
 from recycle.recipe import Recipe
 from recycle.recipe_yaml import load_recipe
+from recycle.report.rounds import RoundReport
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,10 @@ class RunContents:
         prepared: Its data.
         results: The document `results.json`; None before the run has finished.
         study: The document `fusion.json`, likewise.
-        members: The members that are finished and whose predictions are there.
-        model_oof: Out-of-fold predictions of all models, each pooled over its finished members; None if there are none.
+        members: The members that are finished and whose predictions are there, of all rounds that have begun.
+        rounds: The rounds of pseudo labels that have begun.
+        model_oof: Out-of-fold predictions of the models of all rounds that were kept, each pooled over its finished
+            members; None if there are none.
         ensemble_oof: Those of the ensemble; None before the run has finished.
     """
 
@@ -39,6 +44,7 @@ class RunContents:
     results: dict[str, Any] | None
     study: dict[str, Any] | None
     members: tuple[FinishedMember, ...]
+    rounds: tuple[RoundReport, ...]
     model_oof: Predictions | None
     ensemble_oof: Predictions | None
 
@@ -70,6 +76,7 @@ def read_run(root: Path) -> RunContents:
         raise ResumeError(f"{root}: this run has not prepared its data yet, as data/{paths.prepared.name} is missing")
     recipe = load_recipe(str(paths.recipe.absolute()))
     members = _members(recipe, paths)
+    kept = kept_rounds(paths)
     ensemble = paths.predictions(0, "oof", ENSEMBLE)
     return RunContents(
         paths=paths,
@@ -78,7 +85,8 @@ def read_run(root: Path) -> RunContents:
         results=read_object(paths.results) if paths.results.is_file() else None,
         study=read_object(paths.fusion_study) if paths.fusion_study.is_file() else None,
         members=members,
-        model_oof=_pooled(members, root),
+        rounds=read_rounds(paths),
+        model_oof=_pooled([one for one in members if one.round_index in kept], root),
         ensemble_oof=read_parquet(ensemble) if ensemble.is_file() else None,
     )
 
@@ -86,10 +94,10 @@ def read_run(root: Path) -> RunContents:
 def _members(recipe: Recipe, paths: RunPaths) -> tuple[FinishedMember, ...]:
     """In the order of the recipe: the ledger has them as they finished."""
     latest = {entry.member: entry for entry in read_ledger(paths.ledger)}
-    entries = [latest[name] for name in member_names(recipe) if name in latest]
+    entries = [latest[name] for name in member_names(recipe, paths.begun_rounds) if name in latest]
     return tuple(one for one in entries if all((paths.root / file).is_file() for file in (one.oof, one.test) if file))
 
 
-def _pooled(members: tuple[FinishedMember, ...], root: Path) -> Predictions | None:
+def _pooled(members: Sequence[FinishedMember], root: Path) -> Predictions | None:
     parts = [read_parquet(root / one.oof) for one in members if one.oof]
     return concatenate(parts) if parts else None

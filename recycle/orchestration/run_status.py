@@ -11,12 +11,15 @@ from typing import Any
 from recycle.data.json_files import read_object
 from recycle.errors import DataError
 from recycle.orchestration.ledger import FinishedMember, read_ledger
-from recycle.orchestration.member_names import member_names
+from recycle.orchestration.member_names import MemberIdentity, members_of
 from recycle.orchestration.open_run import is_worked_on, require_run
+from recycle.orchestration.round_records import read_rounds
 from recycle.paths import RunPaths
+from recycle.recipe import Recipe
 from recycle.recipe_yaml import load_recipe
 from recycle.report.attempts import Attempt, read_attempts
 from recycle.report.curves import SCALARS
+from recycle.report.rounds import RoundReport
 from recycle.report.status import MemberStatus, RunState, RunStatus
 
 Record = Mapping[str, Any]
@@ -32,6 +35,7 @@ class _Files:
         progress: The document `progress.json`; empty before there is one.
         results: The document `results.json`; None before there is one.
         finished: The ledger's entries by member.
+        rounds: The rounds of pseudo labels that have begun.
         attempts: The latest attempt at each member.
     """
 
@@ -40,6 +44,7 @@ class _Files:
     progress: Record
     results: Record | None
     finished: Mapping[str, FinishedMember]
+    rounds: Sequence[RoundReport]
     attempts: Mapping[str, Attempt]
 
 
@@ -56,8 +61,9 @@ def read_status(root: Path) -> RunStatus:
     paths = RunPaths(root)
     require_run(paths)
     recipe, files = load_recipe(str(paths.recipe.absolute())), _read(paths)
-    members = tuple(_member(name, files) for name in member_names(recipe))
-    state: RunState = "running" if files.is_driven else "interrupted" if files.results is None else "finished"
+    members = tuple(_member(member, files) for member in members_of(recipe, paths.begun_rounds))
+    is_done = files.results is not None and _rounds_are_done(recipe, files.rounds)
+    state: RunState = "running" if files.is_driven else "finished" if is_done else "interrupted"
     return RunStatus(
         run=root.absolute().name,
         recipe=recipe.name,
@@ -78,13 +84,23 @@ def _read(paths: RunPaths) -> _Files:
         progress=read_object(paths.progress) if paths.progress.is_file() else {},
         results=read_object(paths.results) if paths.results.is_file() else None,
         finished={entry.member: entry for entry in read_ledger(paths.ledger)},
+        rounds=read_rounds(paths),
         attempts={one.member: one for one in attempts},
     )
 
 
-def _member(name: str, files: _Files) -> MemberStatus:
+def _rounds_are_done(recipe: Recipe, rounds: Sequence[RoundReport]) -> bool:
+    """Whether all rounds were made that the recipe asks for, or one came to an end that ends them."""
+    gates = [one.gate for one in rounds]
+    if None in gates:
+        return False
+    return len(gates) >= recipe.rounds or (bool(gates) and not any(gate.is_kept for gate in gates[-1:] if gate))
+
+
+def _member(member: MemberIdentity, files: _Files) -> MemberStatus:
+    name = member.name
     heard: Record = files.progress.get("running", {}).get(name) or {}
-    score = _last_score(files.paths.member(0, name))
+    score = _last_score(files.paths.member(member.round_index, name))
     if entry := files.finished.get(name):
         return MemberStatus(name, "finished", seconds=entry.seconds, map50=score, host=entry.host)
     if name in files.progress.get("running", {}):
@@ -122,7 +138,7 @@ def _last_score(folder: Path) -> float | None:
 
 def _stage(files: _Files, members: Sequence[MemberStatus]) -> str:
     if files.results is not None and not files.is_driven:
-        return "results are written"
+        return "results are written" if not files.rounds or files.rounds[-1].gate else "making a round of pseudo labels"
     if not files.paths.prepared.is_file():
         return "preparing the data"
     if any(one.state in ("running", "waiting", "cut off") for one in members):

@@ -10,8 +10,9 @@ from recycle.errors import ResumeError
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish import TrainedRun, finish_run
 from recycle.orchestration.ledger import Ledger
-from recycle.orchestration.member_names import member_names
+from recycle.orchestration.member_names import members_of
 from recycle.orchestration.open_run import open_run, recorded_folder
+from recycle.orchestration.round_records import kept_rounds
 from recycle.orchestration.run_storage import mirrored, stored_run
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
@@ -44,7 +45,8 @@ def search_ensemble(
     with open_run(recipe, paths, resume=True), mirrored(stored), connected():
         ledger = Ledger(paths.ledger, stored)
         finished = {name: entry for name, entry in ledger.latest().items() if ledger.finished(entry.key)}
-        names = member_names(recipe)
+        kept = kept_rounds(paths)
+        names = [member.name for member in members_of(recipe, max(kept)) if member.round_index in kept]
         # In the order of the recipe, as the run had them: the ledger has them as they finished.
         members = [finished[name] for name in names if name in finished]
         failed = dict.fromkeys((name for name in names if name not in finished), UNFINISHED)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class TrainMembers:
         paths: The run folder.
         console: Where progress is shown.
         ends_at: When the whole run must be over, on the monotonic clock; infinite where there is no hurry.
+        copy_now: Makes sure that other machines get what the run folder holds.
     """
 
     recipe: Recipe
@@ -48,6 +49,7 @@ class TrainMembers:
     paths: RunPaths
     console: Console
     ends_at: float
+    copy_now: Callable[[], None]
 
     def __call__(self, plans: Sequence[MemberPlan]) -> tuple[list[FinishedMember], dict[str, str]]:
         """Trains those that the ledger does not hold yet.
@@ -90,6 +92,7 @@ class TrainMembers:
     def _data(self, plans: Sequence[MemberPlan], display: Display) -> TrainingData:
         prepared, folds = self.prepared, [plan.fold for plan in plans]
         pasted = paste_into_folds(self.recipe, prepared, folds, self.paths, display.log)
+        self.copy_now()
         own = mirrored_folders([prepared.train.folder, *pasted.values()], plans[0].stored if plans else None)
         remote = {**self.source.remote, **own}
         return TrainingData(prepared.train, prepared.test, prepared.folds, pasted, remote, self.recipe.data.copy_gib)
@@ -101,7 +104,7 @@ class TrainMembers:
 def _entry(plan: MemberPlan, outcome: MemberOutcome, attempts: int, root: Path) -> FinishedMember:
     return FinishedMember(
         key=plan.key,
-        round_index=0,
+        round_index=plan.round_index,
         member=plan.name,
         model=plan.settings.name,
         fold=plan.fold,

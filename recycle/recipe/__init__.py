@@ -41,8 +41,16 @@ from recycle.recipe.pixel_augmentations import (
     RGBShift,
     Sharpen,
 )
+from recycle.recipe.pseudo_labels import PseudoLabels, PseudoMixing, model_of_round, name_in_recipe, name_in_round
 from recycle.recipe.search import Search, SmallStage
-from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings
+from recycle.recipe.settings import (
+    ALL_DATA_SUFFIX,
+    MEMBER_PATTERN,
+    MEMBER_SEPARATOR,
+    NAME_PATTERN,
+    ROUND_SEPARATOR,
+    Settings,
+)
 from recycle.recipe.training import Fold, ModelSettings, Resources
 from recycle.recipe.yolo import YOLO
 
@@ -52,9 +60,11 @@ __all__ = [
     "CLAHE",
     "DINO",
     "EMA",
+    "MEMBER_PATTERN",
     "MEMBER_SEPARATOR",
     "NAME_PATTERN",
     "RECIPES_FOLDER",
+    "ROUND_SEPARATOR",
     "SWA",
     "TTA",
     "YOLO",
@@ -92,6 +102,8 @@ __all__ = [
     "Optimizer",
     "Phase",
     "Pixelwise",
+    "PseudoLabels",
+    "PseudoMixing",
     "RGBShift",
     "RandomBrightnessContrast",
     "RandomCrop",
@@ -110,6 +122,9 @@ __all__ = [
     "Synthetic",
     "VerticalFlip",
     "View",
+    "model_of_round",
+    "name_in_recipe",
+    "name_in_round",
 ]
 
 RECIPES_FOLDER = Path(__file__).parent.parent / "recipes"
@@ -130,6 +145,10 @@ class Recipe(Settings):
     """The search of fusion settings."""
     search: Search = Search()
     """The search of a model's training settings, which `jobs/search_training.py` does."""
+    rounds: int = Field(default=0, ge=0, le=9)
+    """Rounds of pseudo labels after the first training; the first that does not make the ensemble better ends them."""
+    pseudo_labels: PseudoLabels = PseudoLabels()
+    """What each of these rounds does."""
     retries: int = Field(default=2, ge=0)
     """How often a member that failed by itself is continued from its last checkpoint; the loss of its machine does not
     count, nor does that of a process that got further than the one before."""
@@ -168,6 +187,12 @@ class Recipe(Settings):
                 f"parts, but got {self.search.small.data_fraction}"
             )
         return self
+
+    def models_in(self, round_index: int) -> tuple[Model, ...]:
+        """The models as a round trains them; round 0 knows no pseudo labels."""
+        if not round_index:
+            return self.models
+        return tuple(model_of_round(model, self.pseudo_labels, round_index) for model in self.models)
 
     @field_validator("models")
     @classmethod

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from recycle.evaluation.detection import DetectionScores
 from recycle.paths import Part
+from recycle.report.rounds import RoundReport
 
 ScoresByPart = Mapping[Part, DetectionScores]
 COLUMNS = ("map50", "map", "map75", "map_small", "map_medium", "map_large")
@@ -32,6 +33,7 @@ class Results:
         members: Scores of each member; `oof` on the fold that it never saw.
         ensemble: Scores of the fused models.
         failed: The reason for each member that was given up.
+        rounds: Rounds of pseudo labels, in their order.
     """
 
     recipe: str
@@ -45,6 +47,7 @@ class Results:
     members: Mapping[str, ScoresByPart]
     ensemble: ScoresByPart
     failed: Mapping[str, str]
+    rounds: Sequence[RoundReport] = ()
 
     def best_model(self) -> str | None:
         """The model with the highest pooled out-of-fold mAP50 of those that predicted all of the ensemble's images."""
@@ -60,6 +63,7 @@ class Results:
             "models": {name: _parts_to_json(parts) for name, parts in self.models.items()},
             "members": {name: _parts_to_json(parts) for name, parts in self.members.items()},
             "ensemble": _parts_to_json(self.ensemble),
+            "rounds": [one.to_json() for one in self.rounds],
         }
 
 

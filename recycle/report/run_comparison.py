@@ -68,7 +68,7 @@ class RunClassDifference:
         name: The class.
         score: The run's.
         base_score: The first run's.
-        interval: Where the difference lies with 95 per cent confidence.
+        interval: Where the difference lies, with 95 per cent confidence for all classes at once.
         verdict: "better", "worse" or "not told apart".
     """
 

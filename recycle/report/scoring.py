@@ -13,6 +13,7 @@ from recycle.predictions.values import Predictions
 from recycle.recipe import Recipe
 from recycle.report.ensemble import EnsembleStudy
 from recycle.report.results import Results, ScoresByPart
+from recycle.report.rounds import RoundReport
 
 
 def score_run(
@@ -22,6 +23,7 @@ def score_run(
     ensemble: Ensemble,
     study: EnsembleStudy,
     failed: Mapping[str, str],
+    rounds: Sequence[RoundReport] = (),
 ) -> Results:
     """Scores members, models and ensemble, out of fold and, where answers are known, on the test part."""
     truths: dict[Part, Dataset] = {"oof": prepared.train}
@@ -60,6 +62,7 @@ def score_run(
         },
         ensemble=score(ensemble.oof, ensemble.test),
         failed=failed,
+        rounds=rounds,
     )
 
 

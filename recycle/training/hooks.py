@@ -14,7 +14,7 @@ from recycle.errors import NonFiniteLossError
 from recycle.models.checkpoints import load_checkpoint
 from recycle.training.checkpoints import WITH_BEST, keep_earlier, save_checkpoint
 from recycle.training.member import MemberTask
-from recycle.training.phase import PhaseTask
+from recycle.training.phase import PhaseTask, steps_of
 from recycle.training.progress import Progress, Report
 
 SECONDS_BETWEEN_REPORTS = 1.0
@@ -152,7 +152,7 @@ class ProgressHook(Hook):
     def _progress(self, runner: Runner, seconds_a_step: float, loss: float) -> Progress:
         phase = self._phase
         epochs = phase.member.settings.epochs
-        step, steps = phase.steps_before + runner.iter + 1, epochs * phase.steps_an_epoch
+        step, steps = phase.steps_before + runner.iter + 1, steps_of(phase.member)
         return Progress(
             member=phase.member.name,
             epoch=phase.epochs_before + runner.epoch + 1,

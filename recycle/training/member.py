@@ -8,8 +8,10 @@ from recycle.data.coco import Dataset
 from recycle.data.copy_paste_folder import read_pasted
 from recycle.data.folds import Folds
 from recycle.data.image_cache import NO_CACHE, ImageCache
+from recycle.data.pseudo_images import PseudoImages
+from recycle.data.pseudo_labels import read_pseudo_labels
 from recycle.data.remote_folder import RemoteFolder
-from recycle.recipe import Fold, Model
+from recycle.recipe import Fold, Model, PseudoLabels
 from recycle.storage import Storage
 
 KEY_FILE = "key"
@@ -31,6 +33,8 @@ class MemberTask:
         seed: Seed of this member's draws.
         cache: Reads the images.
         checkpoints: How many to keep: the last, the best, and then weights after the latest epochs before.
+        pseudo: Pseudo-labelled images, which its first phase sees too; None where there are none.
+        parent: The checkpoint from whose weights its first phase begins; None where it is as the model has it.
     """
 
     name: str
@@ -41,6 +45,8 @@ class MemberTask:
     seed: int
     cache: ImageCache = NO_CACHE
     checkpoints: int = 2
+    pseudo: PseudoImages | None = None
+    parent: Path | None = None
 
     @property
     def last_checkpoint(self) -> Path:
@@ -95,6 +101,30 @@ class StoredRun:
 
 
 @dataclass(frozen=True)
+class RoundPlan:
+    """What a member of a round of pseudo labels has beside others.
+
+    Attributes:
+        parent: Checkpoint of the member that it goes on from.
+        labels: Its pseudo labels, see `recycle.data.pseudo_labels`.
+        settings: How they are trained on.
+    """
+
+    parent: Path
+    labels: Path
+    settings: PseudoLabels
+
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """What it needs."""
+        return self.parent, self.labels
+
+    def images(self, test: Dataset) -> PseudoImages:
+        """The images that it trains on beside the labelled ones, which are some of the test images."""
+        return PseudoImages(read_pseudo_labels(self.labels, test), self.settings.mixing, self.settings.share)
+
+
+@dataclass(frozen=True)
 class MemberPlan:
     """One member to be trained and where its files go.
 
@@ -111,6 +141,8 @@ class MemberPlan:
         cache_gib: Most that this cache may hold, in GiB; with 0 there is none. It changes no result.
         checkpoints: How many of them it keeps.
         stored: Where its files go if machines share no disk.
+        round_index: Its round.
+        pseudo: What it has from a round of pseudo labels; None in round 0.
     """
 
     name: str
@@ -123,6 +155,8 @@ class MemberPlan:
     test: Path
     cache_name: str = ""
     cache_gib: float = 0.0
+    round_index: int = 0
+    pseudo: RoundPlan | None = None
     checkpoints: int = 2
     stored: StoredRun | None = None
 
@@ -134,8 +168,16 @@ class MemberPlan:
             assert self.stored is not None
             return folder / path.relative_to(self.stored.root)
 
+        pseudo = self.pseudo and replace(
+            self.pseudo, parent=moved(self.pseudo.parent), labels=moved(self.pseudo.labels)
+        )
         return replace(
-            self, work_dir=moved(self.work_dir), oof=self.oof and moved(self.oof), test=moved(self.test), stored=None
+            self,
+            work_dir=moved(self.work_dir),
+            oof=self.oof and moved(self.oof),
+            test=moved(self.test),
+            stored=None,
+            pseudo=pseudo,
         )
 
 

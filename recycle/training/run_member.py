@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import torch
 from mmengine.dist import barrier, get_world_size, is_main_process
@@ -54,6 +55,8 @@ def run_member(
         task = MemberTask(
             plan.name, plan.settings, train, validation, plan.work_dir, plan.seed, cache, plan.checkpoints
         )
+        if plan.pseudo is not None:
+            task = replace(task, pseudo=plan.pseudo.images(data.test), parent=plan.pseudo.parent)
         train_member(task, report, watching, is_leaving)
         if is_main_process():
             _predict(plan, task, data)

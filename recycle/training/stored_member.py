@@ -52,8 +52,9 @@ def _run_stored(
     local = plan.moved_to(folder)
     if is_main_process():
         shutil.rmtree(local.work_dir, ignore_errors=True)
-        for name in NEEDED_TO_CONTINUE:
-            storage.fetch(_name(local.work_dir / name, folder), local.work_dir / name)
+        needed = [local.work_dir / name for name in NEEDED_TO_CONTINUE]
+        for path in [*needed, *(local.pseudo.files if local.pseudo else ())]:
+            storage.fetch(_name(path, folder), path)
     barrier()
     try:
         outcome = run_member(local, data, report, [*watching, UploadHook(local.work_dir, folder, storage)], is_leaving)

@@ -69,8 +69,14 @@ def training_images(phase: PhaseTask) -> DetectionImages:
     """The images that a phase trains on, as the network gets them; its first epoch is number `epochs_before`."""
     task, settings = phase.member, phase.settings
     with_masks = isinstance(settings, MaskRCNNSwin)
-    pipeline = training_pipeline(settings.image_size, settings.augmentations, task.cache, with_masks=with_masks)
-    return DetectionImages(task.train, pipeline, task.seed)
+    pipeline = training_pipeline(
+        settings.image_size,
+        settings.augmentations,
+        task.cache,
+        with_masks=with_masks,
+        pseudo_share=phase.pseudo.share if phase.pseudo and phase.pseudo.mixing == "mixup" else 0.0,
+    )
+    return DetectionImages(task.train, pipeline, task.seed, phase.pseudo)
 
 
 def _runner(phase: PhaseTask, hooks: Sequence[Hook]) -> Runner:
@@ -100,12 +106,13 @@ def _runner(phase: PhaseTask, hooks: Sequence[Hook]) -> Runner:
 
 
 def _model(phase: PhaseTask) -> BaseModel:
-    """The network, with the weights of the phase before where there was one."""
+    """The network, with the weights of the phase or of the round before where there was one."""
     member = phase.member
     weights = class_weights(phase.settings.losses, member.train)
     model = build_model(phase.settings, len(member.train.categories), weights)
-    if phase.position > 0 and not phase.is_begun:
-        model.load_state_dict(load_checkpoint(member.last_checkpoint)["state_dict"])
+    before = member.last_checkpoint if phase.position > 0 else member.parent
+    if before is not None and not phase.is_begun:
+        model.load_state_dict(load_checkpoint(before)["state_dict"])
     return model
 
 

@@ -41,3 +41,26 @@ def test_other_images_are_refused() -> None:
     truth = truth_of([(0, 0, BOX)])
     with pytest.raises(DataError, match="Competitors must have the same image_ids"):
         compare_classes(match(found([]), truth), match(found([], images=[0]), truth), GROUPS, seed=0)
+
+
+@pytest.mark.parametrize(("shown_on", "verdict"), [(1, "not told apart"), (3, "not told apart"), (12, "worse")])
+def test_a_handful_of_objects_is_too_few_to_tell_a_difference(shown_on: int, verdict: str) -> None:
+    truth = truth_of([(image, int(image < shown_on), BOX) for image in IMAGES], images=30)
+    boxes = [(image, int(image < shown_on), BOX, 0.5) for image in IMAGES]
+    without = [row for row in boxes if row[1] == 0]
+    one, other = (match(found(rows, images=IMAGES), truth) for rows in (without, boxes))
+    _, lost = compare_classes(one, other, GROUPS, seed=0)
+    assert lost.difference == -1
+    assert lost.verdict == verdict
+
+
+def test_of_many_equally_good_classes_hardly_one_is_told_apart() -> None:
+    rng, images = np.random.default_rng(0), {image: image for image in range(60)}
+    told = []
+    for seed in range(40):
+        truth = random_truth(rng, boxes=300, classes=11, images=60)
+        one, other = (match(random_predictions(rng, truth, boxes=500), truth) for _ in range(2))
+        rows = compare_classes(one, other, images, seed)
+        assert len(rows) == 10
+        told.append(any(row.verdict != "not told apart" for row in rows))
+    assert sum(told) <= 6, "two of forty are to be expected, and nineteen if each class stood by itself"

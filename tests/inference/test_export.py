@@ -45,6 +45,14 @@ def test_what_was_exported_reads_back(ensemble: TrainedEnsemble, exported: Path)
     assert is_export(exported)
 
 
+def test_members_of_rounds_are_exported_under_their_names(ensemble: TrainedEnsemble, tmp_path: Path) -> None:
+    member = replace(ensemble.members[0], name="yolov5@1-fold0", model="yolov5@1")
+    write_export(replace(ensemble, members=(member,)), tmp_path / "rounds")
+    read = read_export(tmp_path / "rounds")
+    assert [(one.name, one.model) for one in read.members] == [("yolov5@1-fold0", "yolov5@1")]
+    assert read.settings_of(read.members[0]).image_size == 64
+
+
 def test_only_the_weights_are_kept(ensemble: TrainedEnsemble, exported: Path) -> None:
     for before, after in zip(ensemble.members, read_export(exported).members, strict=True):
         expected, kept = load_checkpoint(before.weights)["state_dict"], load_checkpoint(after.weights)

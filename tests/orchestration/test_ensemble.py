@@ -29,7 +29,8 @@ def ray_runs() -> Iterator[None]:
 
 def found(objective: FusionObjective, journal: Path) -> tuple[EnsembleSettings, EnsembleStudy]:
     group_of = {image.id: image.id for image in objective.truth.images}
-    return find_ensemble(EnsembleTask(objective, group_of, Fusion(trials=30), 0, journal), print)
+    found_one = find_ensemble(EnsembleTask(objective, group_of, Fusion(trials=30), 0, journal), print)
+    return found_one.settings, found_one.study
 
 
 def objective_of_opposites() -> FusionObjective:

@@ -9,9 +9,11 @@ from recycle.data.coco import Category, Dataset, write_coco
 from recycle.errors import RecycleError
 from recycle.orchestration.finished_run import read_ensemble
 from recycle.orchestration.ledger import FinishedMember, Ledger
+from recycle.orchestration.round_records import LabelsRecord, write_labels_record
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
 from recycle.recipe_yaml import write_recipe
+from recycle.report.rounds import OWN_ENSEMBLE, LabelsReport
 from tests.recipes import example_content, example_recipe
 
 CATEGORIES = (Category(4, "Paper"), Category(2, "Glass"))
@@ -78,6 +80,19 @@ def test_recipe_classes_and_fusion_are_the_runs(paths: RunPaths) -> None:
     assert ensemble.categories == CATEGORIES
     assert ensemble.fusion == {"iou_thr": 0.4, "weights": [1, 2]}
     assert all(member.weights.is_file() and member.weights.is_absolute() for member in ensemble.members)
+
+
+def test_members_of_kept_rounds_predict_with_the_settings_of_their_model(paths: RunPaths) -> None:
+    for round_index in (1, 2):
+        finish(paths, f"yolov5@{round_index}-fold1", f"yolov5@{round_index}")
+        report = LabelsReport(OWN_ENSEMBLE, {})
+        write_labels_record(LabelsRecord("key", {}, "", report), paths, round_index)
+    results = json.loads(paths.results.read_text())
+    results["models"] = {"yolov5": {}, "yolov5@2": {}}
+    paths.results.write_text(json.dumps(results))
+    ensemble = read_ensemble(paths.root)
+    assert [member.name for member in ensemble.members] == ["yolov5-fold1", "yolov5@2-fold1"]
+    assert ensemble.settings_of(ensemble.members[1]).name == "yolov5"
 
 
 def remove(name: str) -> Callable[[RunPaths], None]:

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from recycle.errors import RecipeError, WeightsError
-from recycle.orchestration.plan import digest, plan_members
+from recycle.orchestration.plan import digest, learning_from, plan_members
 from recycle.paths import RunPaths
-from recycle.recipe import Recipe
-from recycle.training.member import MemberPlan
+from recycle.recipe import PseudoLabels, Recipe
+from recycle.training.member import MemberPlan, RoundPlan
 from tests.recipes import example_content
 
 PATHS = RunPaths(Path("run"))
@@ -97,7 +97,7 @@ def test_data_copy_paste_round_and_seed_change_every_key(
     keys: dict[str, str], recipe: Recipe, data: str, round_index: int
 ) -> None:
     changed = keys_of(recipe, data, round_index)
-    assert changed.keys() == keys.keys()
+    assert [name.replace("@1", "") for name in changed] == list(keys)
     assert not set(changed.values()) & set(keys.values())
 
 
@@ -176,3 +176,24 @@ def test_a_family_whose_library_is_not_installed_is_refused_before_training(monk
     monkeypatch.setitem(sys.modules, "ultralytics", None)  # to Python's import system it is then not there
     with pytest.raises(RecipeError, match=r"^yolov5: .*AGPL-3.0.* uv pip install 'recycle\[yolo\]'$"):
         plans_of(recipe_with())
+
+
+def test_labels_parent_and_how_both_are_trained_on_change_the_key_of_a_member_of_a_round(tmp_path: Path) -> None:
+    plan = plan_members(recipe_with(), PATHS, data_digest="data", round_index=1)[0]
+    files = [tmp_path / name for name in ("one.json", "same.json", "other.json")]
+    for file, content in zip(files, ("a", "a", "b"), strict=True):
+        file.write_text(content)
+    settings = PseudoLabels()
+
+    def key(labels: Path = files[0], settings: PseudoLabels = settings, parent: str = "parent") -> str:
+        return learning_from(plan, RoundPlan(Path("last.pth"), labels, settings), parent).key
+
+    assert key(labels=files[1]) == key()
+    assert key(settings=PseudoLabels(max_class_fall=0.5, score_thr=0.9)) == key(), "these decide labels and gate alone"
+    others = [
+        key(labels=files[2]),
+        key(parent="another"),
+        key(settings=PseudoLabels(share=0.1)),
+        key(settings=PseudoLabels(mixing="mixup")),
+    ]
+    assert len({key(), plan.key, *others}) == 6

@@ -132,3 +132,11 @@ def test_no_schedule_beats_the_work_or_the_longest_member(needs: list[tuple[floa
     longest = max(seconds for seconds, _ in needs)
     assert max(work / gpus, longest) <= took + 1e-6
     assert took <= sum(seconds for seconds, _ in needs)
+
+
+def test_rounds_are_planned_one_after_the_other() -> None:
+    settings = ["pseudo_labels.mixing=side_by_side", "pseudo_labels.share=0.5", "pseudo_labels.epochs=[2]"]
+    plain, rounds = (planned(example_with(f"rounds={count}", *settings)) for count in (0, 2))
+    assert "yolov5@2-fold1" in rounds
+    assert "12 members" in rounds
+    assert "4 members" in plain

@@ -56,7 +56,7 @@ def test_the_document_is_json_and_holds_what_is_documented() -> None:
     document = json.loads(json.dumps(results_of().to_json(), allow_nan=False))
     assert set(document) == {
         *("recipe", "seed", "classes", "images", "warnings", "rare_classes", "fusion"),
-        *("models", "members", "ensemble", "failed"),
+        *("models", "members", "ensemble", "failed", "rounds"),
     }
     parts = [document["models"]["a"]["oof"], document["members"]["a-fold0"]["oof"], document["ensemble"]["test"]]
     for part in parts:

@@ -77,7 +77,7 @@ def test_ema_counts_steps_of_the_optimiser_not_batches() -> None:
 
 def swa_hook(sample: Dataset, tmp_path: Any, epochs: int, start: float) -> SwaHook:
     task = task_maker(sample, tmp_path, YOLO)(epochs=epochs)
-    return SwaHook(PhaseTask(task, 0, task.settings, 0, is_begun=False), start)
+    return SwaHook(PhaseTask(task, 0, task.settings, 0, 0, is_begun=False), start)
 
 
 def test_swa_is_the_mean_of_the_last_epochs(sample: Dataset, tmp_path: Any) -> None:

@@ -2,7 +2,7 @@
 
 from mmengine.config import ConfigDict
 
-from recycle.models.openmmlab import assigner, preprocessor, roi_heads  # noqa: F401 - registers them
+from recycle.models.openmmlab import assigner, dino_head, preprocessor, roi_heads  # noqa: F401 - registers them
 from recycle.models.openmmlab.dense import atss, dino
 from recycle.models.openmmlab.two_stage import cascade_rcnn, detectors, mask_rcnn_swin
 from recycle.recipe.openmmlab import ATSS, DINO, CascadeRCNN, DetectoRS, MaskRCNNSwin, OpenMMLab

@@ -20,7 +20,7 @@ def dino(settings: DINO, class_count: int) -> ConfigDict:
     config.positional_encoding.num_feats = settings.channels // 2
     config.dn_cfg.group_cfg.num_dn_queries = settings.denoising_queries
     _set_layers(config, settings)
-    config.bbox_head.update(num_classes=class_count, embed_dims=settings.channels)
+    config.bbox_head.update(type="IgnoringDINOHead", num_classes=class_count, embed_dims=settings.channels)
     config.train_cfg.assigner.type = "SteadyHungarianAssigner"
     config.test_cfg.max_per_img = min(MOST_BOXES, settings.queries)
     return config
@@ -38,6 +38,7 @@ def atss(settings: ATSS, class_count: int) -> ConfigDict:
     for blocks in dyhead:
         blocks.update(in_channels=channels, out_channels=channels, num_blocks=settings.dyhead_blocks)
     config.bbox_head.update(in_channels=channels, feat_channels=channels, num_classes=class_count)
+    config.train_cfg.assigner.type = "IgnoringATSSAssigner"
     config.test_cfg.update(score_thr=LOWEST_SCORE, max_per_img=MOST_BOXES)
     return config
 

@@ -91,8 +91,10 @@ def _set_proposals(config: ConfigDict, settings: TwoStage) -> None:
     # The box heads of mmdet's cascades are trained on twice as many regions as they are tested on, a single one is not.
     in_training = settings.proposals * train.rpn_proposal.max_per_img // test.rpn.max_per_img
     train.rpn_proposal.update(nms_pre=2 * settings.proposals, max_per_img=in_training)
+    train.rpn.assigner.type = "IgnoringMaxIoUAssigner"
     train.rpn.sampler.num = min(RPN_SAMPLES, 2 * settings.sampled_rois)
     for stage in _as_list(train.rcnn):
+        stage.assigner.type = "IgnoringMaxIoUAssigner"
         stage.sampler.num = settings.sampled_rois
     test.rpn.update(nms_pre=settings.proposals, max_per_img=settings.proposals)
     test.rcnn.update(score_thr=LOWEST_SCORE, max_per_img=MOST_BOXES)

@@ -14,6 +14,7 @@ from recycle.report.curves import Curves
 from recycle.report.ensemble import EnsembleStudy
 from recycle.report.leaderboard import Submission
 from recycle.report.page.blocks import Photograph
+from recycle.report.rounds import RoundReport
 from recycle.report.run_comparison import RunsComparison
 
 
@@ -73,7 +74,8 @@ class ReportContents:
         facts: What its data are like.
         results: The document `results.json`; None before the run has finished.
         study: How the ensemble was found; None before.
-        members: All members that the recipe asks for.
+        members: All members that the recipe asks for, those of rounds as far as they have begun.
+        rounds: The rounds of pseudo labels that have begun.
         attempts: When and where they were tried; none in runs that did not record it.
         diagnoses: What is known of each model's out-of-fold predictions and, last, of the ensemble's.
         pictures: Photographs.
@@ -87,6 +89,7 @@ class ReportContents:
     results: Mapping[str, Any] | None
     study: EnsembleStudy | None
     members: Sequence[MemberRecord]
+    rounds: Sequence[RoundReport]
     attempts: Sequence[Attempt]
     diagnoses: Mapping[str, Diagnosis]
     pictures: Pictures

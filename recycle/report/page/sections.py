@@ -11,10 +11,11 @@ from recycle.report.page.files import files
 from recycle.report.page.leaderboard import leaderboard
 from recycle.report.page.pictures import pictures
 from recycle.report.page.render import Page
+from recycle.report.page.rounds import rounds
 from recycle.report.page.summary import summary
 from recycle.report.page.training import training
 
-SECTIONS = (summary, data, training, errors, ensemble, leaderboard, comparison, pictures, files)
+SECTIONS = (summary, data, training, errors, ensemble, rounds, leaderboard, comparison, pictures, files)
 
 
 def page_of(contents: ReportContents) -> Page:
