@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from recycle.recipe import ATSS, DINO, YOLO, DetectoRS, EfficientDet, MaskRCNNSwin, Model, OpenMMLab
+from recycle.recipe import ATSS, DINO, SMP, YOLO, DetectoRS, EfficientDet, MaskRCNNSwin, Model, OpenMMLab
 from recycle.recipe.openmmlab import TwoStage
 
 # Each for one image of 640 px.
@@ -68,6 +68,8 @@ def _cost_of_image(settings: Model) -> float:
             return YOLO_COST[settings.family][settings.size]
         case EfficientDet():
             return EFFICIENTDET_COST[settings.size]
+        case SMP():
+            return BACKBONE_COST.get(settings.encoder, TIMM_COST) + PYRAMID
         case DINO():
             return _backbone(settings) + _encoder(settings)
         case ATSS():

@@ -41,7 +41,8 @@ from recycle.recipe.pixel_augmentations import (
     RGBShift,
     Sharpen,
 )
-from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings
+from recycle.recipe.segmentation import SMP
+from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings, Task
 from recycle.recipe.training import Fold, ModelSettings, Resources
 from recycle.recipe.yolo import YOLO
 
@@ -54,6 +55,7 @@ __all__ = [
     "MEMBER_SEPARATOR",
     "NAME_PATTERN",
     "RECIPES_FOLDER",
+    "SMP",
     "SWA",
     "TTA",
     "YOLO",
@@ -105,6 +107,7 @@ __all__ = [
     "ShiftScaleRotate",
     "SoftCrossEntropy",
     "Synthetic",
+    "Task",
     "VerticalFlip",
     "View",
 ]

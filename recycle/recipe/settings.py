@@ -1,9 +1,14 @@
 """What all parts of a recipe share."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 """Names become parts of file names."""
+
+Task = Literal["detection", "segmentation"]
+"""What a run's models do: find boxes of objects, or label every pixel."""
 
 MEMBER_SEPARATOR = "-fold"
 ALL_DATA_SUFFIX = "-all"
