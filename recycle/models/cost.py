@@ -63,13 +63,17 @@ def relative_cost(settings: Model) -> float:
 
 def _cost_of_image(settings: Model) -> float:
     """What grows with the image, at 640 px."""
+    if isinstance(settings, SMP):
+        return BACKBONE_COST.get(settings.encoder, TIMM_COST) + PYRAMID
+    return _cost_of_detector(settings)
+
+
+def _cost_of_detector(settings: Model) -> float:
     match settings:
         case YOLO():
             return YOLO_COST[settings.family][settings.size]
         case EfficientDet():
             return EFFICIENTDET_COST[settings.size]
-        case SMP():
-            return BACKBONE_COST.get(settings.encoder, TIMM_COST) + PYRAMID
         case DINO():
             return _backbone(settings) + _encoder(settings)
         case ATSS():

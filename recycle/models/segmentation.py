@@ -32,9 +32,7 @@ STRIDE = 32
 DEFAULT_LOSSES: tuple[PixelLoss, ...] = (PixelCrossEntropy(type="cross_entropy"),)
 
 
-def segmentation(
-    settings: recipe.SMP, class_count: int, class_weights: Sequence[float] | None = None
-) -> ConfigDict:
+def segmentation(settings: recipe.SMP, class_count: int, class_weights: Sequence[float] | None = None) -> ConfigDict:
     """The configuration of a segmentation network.
 
     Args:

@@ -5,11 +5,12 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from recycle.recipe.augmentations import Augmentation
+from recycle.recipe.augmentations import Augmentation, OneOf
 from recycle.recipe.data import Data, Repair, Synthetic
 from recycle.recipe.efficientdet import EfficientDet
 from recycle.recipe.fusion import Fusion, Method, Metric
 from recycle.recipe.geometric_augmentations import (
+    CropNonEmptyMask,
     HorizontalFlip,
     OpticalDistortion,
     RandomCrop,
@@ -64,6 +65,7 @@ __all__ = [
     "Blur",
     "CascadeRCNN",
     "Colour",
+    "CropNonEmptyMask",
     "CrossEntropy",
     "Data",
     "DetectoRS",
@@ -88,6 +90,7 @@ __all__ = [
     "Mosaic",
     "MotionBlur",
     "MultiScale",
+    "OneOf",
     "OpenMMLab",
     "OpticalDistortion",
     "Optimizer",
