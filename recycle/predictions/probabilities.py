@@ -138,7 +138,7 @@ def read_probabilities(path: Path) -> Probabilities:
     try:
         records = _open(path)
         return Probabilities(np.array(records["image_id"]), records["probabilities"])
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, EOFError, ValueError, IndexError) as error:
         raise DataError(f"{path}: not a file of probabilities: {error}") from None
 
 
