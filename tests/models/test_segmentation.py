@@ -172,7 +172,7 @@ def test_impossible_settings_are_refused(changes: dict[str, Any], message: str) 
 
 def test_detectors_have_no_losses_of_pixels() -> None:
     detector = {"name": "m", "family": "yolov5", "size": "tiny", "image_size": 64, "epochs": 1, "batch_size": 1}
-    with pytest.raises(ValidationError, match="losses.pixels cannot be set, as family 'yolov5' finds boxes"):
+    with pytest.raises(ValidationError, match=r"losses\.pixels cannot be set, as family 'yolov5' finds boxes"):
         TypeAdapter(Model).validate_python({**detector, "losses": {"pixels": [{"type": "dice"}]}})
 
 
