@@ -2,9 +2,14 @@
 
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from recycle.recipe.settings import Task
+
+PREDICTION_SUFFIXES: Mapping[Task, str] = {"detection": ".parquet", "segmentation": ".npy"}
 
 Part = Literal["oof", "test"]
 """Out-of-fold predictions of training images, and predictions of test images."""
@@ -118,9 +123,9 @@ class RunPaths:
         """Checkpoints and logs of one member."""
         return self.root / f"round{round_index}" / "members" / name
 
-    def predictions(self, round_index: int, part: Part, name: str) -> Path:
-        """Predictions of one member, or of the ensemble."""
-        return self.root / f"round{round_index}" / "predictions" / part / f"{name}.parquet"
+    def predictions(self, round_index: int, part: Part, name: str, task: Task = "detection") -> Path:
+        """Predictions of one member, or of the ensemble: boxes, or probabilities of pixels."""
+        return self.root / f"round{round_index}" / "predictions" / part / f"{name}{PREDICTION_SUFFIXES[task]}"
 
     @property
     def results(self) -> Path:

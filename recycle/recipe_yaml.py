@@ -15,7 +15,9 @@ from recycle.files import replacing
 from recycle.recipe import RECIPES_FOLDER, Recipe
 from recycle.recipe_violations import KeyPath, Violation, violations
 
-RESUMABLE = re.compile(r"^(retries|data\.image_cache_gib|models\.\d+\.(resources\..*|folds(\.\d+)?)|fusion\..*)$")
+RESUMABLE = re.compile(
+    r"^(retries|data\.image_cache_gib|models\.\d+\.(resources\..*|folds(\.\d+)?)|(fusion|voting)\..*|voting)$"
+)
 """What may change when a run is resumed: it does not decide what a member learns."""
 
 

@@ -97,7 +97,7 @@ def seconds_until_all_are_done(members: Sequence[PlannedMember], pool: Mapping[s
 
 def _prepared(recipe: Recipe, data: Path) -> PreparedData:
     with TemporaryDirectory() as folder:
-        return prepare_data(recipe.data, recipe.seed, data, RunPaths(Path(folder)))
+        return prepare_data(recipe.data, recipe.seed, data, RunPaths(Path(folder)), recipe.task)
 
 
 def _take(free: dict[str, float], member: PlannedMember, sign: int) -> None:

@@ -58,7 +58,7 @@ def _prepare(recipe: Recipe, data: Path | None, paths: RunPaths, console: Consol
     console.print(f"Checking the data; the run is in {paths.root}")
     data = data or recorded_data(paths)
     folder = data or draw_sample(recipe.data, recipe.seed, paths)
-    prepared = prepare_data(recipe.data, recipe.seed, folder, paths)
+    prepared = prepare_data(recipe.data, recipe.seed, folder, paths, recipe.task)
     require_same_data(data, prepared.digest, paths)
     write_prepared(prepared, paths)
     _tell_about_data(prepared, paths, console)

@@ -15,6 +15,7 @@ from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
 from recycle.predictions.values import Predictions, concatenate
 from recycle.recipe import Recipe
+from recycle.recipe.settings import main_score
 from recycle.recipe_yaml import load_recipe
 
 
@@ -43,7 +44,7 @@ class RunContents:
     ensemble_oof: Predictions | None
 
     def oof_scores(self) -> dict[str, float | None]:
-        """Pooled out-of-fold mAP50 of the ensemble and of each model; empty before the run has finished.
+        """Pooled out-of-fold mAP50, or mIoU, of the ensemble and of each model; empty before the run has finished.
 
         Raises:
             DataError: If the results are not those of a run.
@@ -52,7 +53,7 @@ class RunContents:
             return {}
         try:
             parts = {ENSEMBLE: self.results["ensemble"], **self.results["models"]}
-            return {name: one["oof"]["map50"] for name, one in parts.items()}
+            return {name: main_score(one["oof"]) for name, one in parts.items()}
         except (KeyError, TypeError) as error:
             raise DataError(f"{self.paths.results}: not the results of a run: {error!r}") from None
 

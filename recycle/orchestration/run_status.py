@@ -14,6 +14,7 @@ from recycle.orchestration.ledger import FinishedMember, read_ledger
 from recycle.orchestration.member_names import member_names
 from recycle.orchestration.open_run import is_worked_on, require_run
 from recycle.paths import RunPaths
+from recycle.recipe.settings import MAIN_SCORES, main_score
 from recycle.recipe_yaml import load_recipe
 from recycle.report.attempts import Attempt, read_attempts
 from recycle.report.curves import SCALARS
@@ -112,9 +113,9 @@ def _last_score(folder: Path) -> float | None:
     """The last validation score in a member's newest log that has one."""
     for log in sorted(folder.glob(SCALARS), reverse=True):
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        for line in reversed([line for line in lines if '"map50"' in line]):
+        for line in reversed([line for line in lines if any(f'"{name}"' in line for name in MAIN_SCORES.values())]):
             try:
-                return float(json.loads(line)["map50"])
+                return float(main_score(json.loads(line)))
             except (ValueError, KeyError, TypeError):  # its process died while it wrote this line
                 continue
     return None
@@ -160,7 +161,7 @@ def _seconds_since_heard(paths: RunPaths) -> float | None:
 
 def _best(files: _Files, members: Sequence[MemberStatus]) -> tuple[str, float] | None:
     try:
-        score = None if files.results is None else files.results["ensemble"]["oof"]["map50"]
+        score = None if files.results is None else main_score(files.results["ensemble"]["oof"])
     except (KeyError, TypeError) as error:
         raise DataError(f"{files.paths.results}: not the results of a run: {error!r}") from None
     if score is not None:

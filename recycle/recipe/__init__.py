@@ -44,13 +44,16 @@ from recycle.recipe.pixel_augmentations import (
 )
 from recycle.recipe.segmentation import SMP
 from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings, Task
+from recycle.recipe.tasks import require_one_label_map_size, require_one_task
 from recycle.recipe.training import Fold, ModelSettings, Resources
+from recycle.recipe.voting import CRF, Voting
 from recycle.recipe.yolo import YOLO
 
 __all__ = [
     "ALL_DATA_SUFFIX",
     "ATSS",
     "CLAHE",
+    "CRF",
     "DINO",
     "EMA",
     "MEMBER_SEPARATOR",
@@ -113,6 +116,7 @@ __all__ = [
     "Task",
     "VerticalFlip",
     "View",
+    "Voting",
 ]
 
 RECIPES_FOLDER = Path(__file__).parent.parent / "recipes"
@@ -123,6 +127,8 @@ class Recipe(Settings):
 
     name: str = Field(pattern=NAME_PATTERN, max_length=80)
     """Names the run in results."""
+    task: Task = "detection"
+    """Whether the models find boxes of objects or label every pixel."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """The same seed gives the same folds, the same training order and the same search."""
     data: Data = Data()
@@ -130,9 +136,20 @@ class Recipe(Settings):
     models: tuple[Model, ...] = Field(min_length=1)
     """The models of the ensemble; each is trained once for each fold."""
     fusion: Fusion = Fusion()
-    """The search of fusion settings."""
+    """The search of fusion settings, where boxes are found."""
+    voting: Voting = Voting()
+    """The search of voting settings, where pixels are labelled."""
     retries: int = Field(default=2, ge=0)
     """How often a member that failed is continued from its last checkpoint."""
+
+    @model_validator(mode="after")
+    def _models_share_a_task(self) -> Self:
+        changed = [
+            key for key, default in (("fusion", Fusion()), ("voting", Voting())) if getattr(self, key) != default
+        ]
+        require_one_task(self.task, self.models, changed)
+        require_one_label_map_size(self.models)
+        return self
 
     @model_validator(mode="after")
     def _folds_exist(self) -> Self:

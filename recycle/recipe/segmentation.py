@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from recycle.recipe.losses import Lovasz, UsableLosses
 from recycle.recipe.settings import Task
@@ -46,6 +46,9 @@ class SMP(ModelSettings):
     encoder: str = PACKAGED_ENCODER
     """Any encoder of smp, as `se_resnext101_32x4d`, or `tu-` and a model of timm, as
     `tu-tf_efficientnet_b3.ns_jft_in1k` (noisy student); `efficientnet_lite0`, whose ImageNet weights are installed."""
+    label_map_size: int = Field(default=256, ge=32, le=4096)
+    """Width and height, in pixels, at which label maps are predicted, fused, scored and submitted; the same for all
+    models. Images of other shapes are stretched to it."""
 
     @model_validator(mode="after")
     def _some_loss_takes_class_weights(self) -> Self:

@@ -47,8 +47,6 @@ class Voting(Settings):
     crf: CRF | None = None
     """A dense conditional random field after the vote. It stays only where it raises the out-of-fold mIoU by more than
     chance and no class falls by more than chance."""
-    size: int = Field(default=256, ge=32, le=4096)
-    """Width and height of label maps, in pixels, at which they are predicted, fused, scored and submitted."""
 
     @field_validator("methods")
     @classmethod

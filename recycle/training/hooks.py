@@ -14,6 +14,7 @@ from recycle.data.loading import seed_everything
 from recycle.errors import NonFiniteLossError
 from recycle.files import replacing
 from recycle.models.checkpoints import load_checkpoint
+from recycle.recipe.settings import MAIN_SCORES, main_score
 from recycle.training.member import MemberTask
 from recycle.training.phase import PhaseTask
 from recycle.training.progress import Progress, Report
@@ -84,7 +85,7 @@ class SaveHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Takes up the highest score of an interrupted training."""
         if self._member.best_checkpoint.is_file():
-            self._best = load_checkpoint(self._member.best_checkpoint)["meta"]["map50"]
+            self._best = main_score(load_checkpoint(self._member.best_checkpoint)["meta"])
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Leaves out the log's history: it lies in the log, and its class is not among those that load safely."""
@@ -105,10 +106,11 @@ class SaveHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Saves the weights when the score is the highest so far."""
-        score = float((metrics or {})["map50"])
+        score = float(main_score(metrics or {}))
         if score > self._best:
             self._best = score
-            meta = {"epoch": self._phase.epochs_before + runner.epoch, "map50": score}
+            name = MAIN_SCORES[self._phase.settings.task]
+            meta = {"epoch": self._phase.epochs_before + runner.epoch, name: score}
             self._save(runner, self._member.best_checkpoint, is_resumable=False, meta=meta)
 
     def _save(self, runner: Runner, path: Path, *, is_resumable: bool, meta: dict[str, Any]) -> None:
@@ -179,7 +181,7 @@ class ProgressHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Remembers the score for the reports that follow."""
-        self._map50 = (metrics or {})["map50"]
+        self._map50 = main_score(metrics or {})
 
 
 def _what_is_kept(task: MemberTask) -> str:
