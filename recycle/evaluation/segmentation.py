@@ -6,7 +6,7 @@ classes that occur in truth or prediction. Pixels whose true label is `IGNORED` 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,23 @@ class SegmentationScores:
     image_miou: float | None
     pixel_accuracy: float | None
     classes: Mapping[str, ClassIoU]
+
+    columns: ClassVar[Mapping[str, str]] = {
+        "miou": "mIoU",
+        "image_miou": "image mIoU",
+        "pixel_accuracy": "accuracy",
+    }
+    """Titles of what a table shows, the main score first."""
+
+    @property
+    def main(self) -> float | None:
+        """The score by which competitors are ranked."""
+        return self.miou
+
+    @property
+    def of_classes(self) -> dict[str, float | None]:
+        """The main score of each class."""
+        return {name: one.iou for name, one in self.classes.items()}
 
     def to_json(self) -> dict[str, Any]:
         """The scores for `results.json`."""

@@ -1,5 +1,6 @@
 """What a search over the votes of models climbs, and the parameters that it searches."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -71,6 +72,13 @@ class VotingObjective:
         table = count_votes(self._votes[settings.method], weights, self._truth, IGNORED)
         voted = self._votes["soft"][:, weights > 0].any(axis=(1, 2, 3))
         return PixelCounts(self.image_ids[voted], *(table[voted, column] for column in range(3)))
+
+    def digest(self) -> bytes:
+        """Digest of all votes and the truth."""
+        content = hashlib.blake2b(digest_size=8)
+        for column in (self._votes["soft"], self._truth, self.image_ids):
+            content.update(np.ascontiguousarray(column).data)
+        return content.digest()
 
     def on(self, rows: npt.NDArray[np.bool_]) -> "VotingObjective":
         """Returns the objective on some of its images, by a mask of shape (images,)."""

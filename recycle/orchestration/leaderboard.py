@@ -68,7 +68,7 @@ def show_leaderboard(runs: Path, console: Console) -> None:
 
 
 def validation_score(paths: RunPaths) -> float | None:
-    """The ensemble's pooled out-of-fold mAP50, or mIoU, of a finished run; None where there was nothing to score against.
+    """The ensemble's pooled out-of-fold main score of a finished run; None where there was nothing to score against.
 
     Raises:
         DataError: If the results cannot be read.

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +17,7 @@ from recycle.recipe import Metric
 DEFAULT_FUSION = "default fusion"
 TUNED_FUSION = "tuned fusion"
 
-TITLES: Mapping[Metric, str] = {"map50": "mAP50", "map": "mAP", "map75": "mAP75"}
+TITLES: Mapping[str, str] = {"map50": "mAP50", "map": "mAP", "map75": "mAP75", "miou": "mIoU"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,22 @@ class Worth:
             "ratings": {name: asdict(rating) for name, rating in self.ratings.items()},
             "comparisons": [{**asdict(pair), "verdict": pair.verdict} for pair in self.comparisons],
         }
+
+
+class Study(Protocol):
+    """What the studies of all tasks say of an ensemble."""
+
+    @property
+    def metric(self) -> str:
+        """What every score is."""
+
+    @property
+    def pooled(self) -> Worth:
+        """Models and fusions on all images."""
+
+    @property
+    def held_out(self) -> Worth:
+        """The same, each fold's images fused with settings tuned on the other folds'."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +103,12 @@ class EnsembleStudy:
 
 def study_tables(study: EnsembleStudy) -> Iterator[Table]:
     """What a user wants to know at the end of a search: what it is worth, which models matter, how alike they are."""
-    yield _ratings_table(study)
-    yield _comparisons_table(study.held_out)
+    yield ratings_table(study)
+    yield comparisons_table(study.held_out)
     yield _models_table(study)
 
 
-def honest_verdict(study: EnsembleStudy) -> str:
+def honest_verdict(study: Study) -> str:
     """One sentence on what the search is worth on images that it did not see, against the best model there."""
     models = [name for name in study.held_out.ratings if name not in (DEFAULT_FUSION, TUNED_FUSION)]
     best = max(models, key=lambda name: study.held_out.ratings[name].score)
@@ -115,7 +131,8 @@ def outlook(study: EnsembleStudy) -> str:
     )
 
 
-def _ratings_table(study: EnsembleStudy) -> Table:
+def ratings_table(study: Study) -> Table:
+    """Scores of models and fusions with their intervals."""
     title = f"{TITLES[study.metric]} out of fold (95 % interval)"
     table = _table(title, "", "all images", "held out, mean of folds")
     for name, rating in study.pooled.ratings.items():
@@ -124,7 +141,8 @@ def _ratings_table(study: EnsembleStudy) -> Table:
     return table
 
 
-def _comparisons_table(worth: Worth) -> Table:
+def comparisons_table(worth: Worth) -> Table:
+    """Which fusion is better than what by more than chance."""
     table = _table("Differences, held out, mean of folds", "", "", "", "")
     for pair in worth.comparisons:
         table.add_row(
