@@ -87,13 +87,12 @@ def refine_file(dataset: Dataset, source: Path, settings: CRF) -> Iterator[tuple
     """
     images = {image.id: image for image in dataset.images}
     ids = read_probabilities(source).image_ids.tolist()
-    shared = ray.put(dataset.folder)
     run: Any = ray.remote(num_cpus=1)(_refine_images)
     chunks = [ids[start : start + IMAGES_A_TASK] for start in range(0, len(ids), IMAGES_A_TASK)]
     at_once = 2 * max(1, int(cluster_resources().get("CPU", 1)))
     running: list[Any] = []
     for chunk in chunks:
-        running.append(run.remote(shared, [images[one] for one in chunk], source, settings))
+        running.append(run.remote(dataset.folder, [images[one] for one in chunk], source, settings))
         if len(running) == at_once:
             yield from ray.get(running.pop(0))
     for reference in running:

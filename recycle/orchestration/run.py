@@ -11,7 +11,8 @@ from recycle.models.prerequisites import missing_masks
 from recycle.orchestration.attempt_log import AttemptLog
 from recycle.orchestration.cluster import connected, node_resources, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
-from recycle.orchestration.finish import TrainedRun, finish_run
+from recycle.orchestration.finish import TrainedRun
+from recycle.orchestration.finish_by_task import finish
 from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.open_run import open_run, recorded_data, require_same_data
@@ -51,7 +52,7 @@ def run(recipe: Recipe, data: Path | None, root: Path, *, resume: bool, console:
         with connected():
             failed = _train(recipe, plans, prepared, ledger, paths, console)
             finished = [entry for plan in plans if (entry := ledger.finished(plan.key))]
-            return finish_run(TrainedRun(recipe, prepared, finished, failed, paths), console)
+            return finish(TrainedRun(recipe, prepared, finished, failed, paths), console)
 
 
 def _prepare(recipe: Recipe, data: Path | None, paths: RunPaths, console: Console) -> PreparedData:

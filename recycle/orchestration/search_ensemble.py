@@ -8,7 +8,8 @@ from rich.console import Console
 from recycle.data.prepare import read_prepared
 from recycle.errors import ResumeError
 from recycle.orchestration.cluster import connected
-from recycle.orchestration.finish import TrainedRun, finish_run
+from recycle.orchestration.finish import TrainedRun
+from recycle.orchestration.finish_by_task import finish
 from recycle.orchestration.ledger import Ledger
 from recycle.orchestration.member_names import member_names
 from recycle.orchestration.open_run import open_run, recorded_data
@@ -48,4 +49,4 @@ def search_ensemble(
         failed = dict.fromkeys((name for name in names if name not in finished), UNFINISHED)
         prepared = read_prepared(recorded_data(paths) or paths.sample, paths)
         run = TrainedRun(recipe, prepared, members, failed, paths)
-        return finish_run(run, console, time_budget_s=time_budget_s)
+        return finish(run, console, time_budget_s=time_budget_s)

@@ -179,9 +179,7 @@ def test_detectors_have_no_losses_of_pixels() -> None:
 def unet3plus(encoder: str = "resnet18") -> UNet3Plus:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = build_network("unet3plus", encoder, 2)
-    assert isinstance(network, UNet3Plus)
-    return network
+        return UNet3Plus(smp.encoders.get_encoder(encoder, weights=None), classes=2, branch_channels=8)
 
 
 @pytest.mark.parametrize("encoder", ["resnet18", "tu-swin_tiny_patch4_window7_224"])
@@ -196,11 +194,11 @@ def test_unet3plus_gives_logits_of_every_stage_while_training(encoder: str) -> N
 def test_every_stage_of_unet3plus_sees_every_scale() -> None:
     network = unet3plus()
     branches = [[block[0].in_channels for block in stage.branches] for stage in network.stages]
-    # Encoder maps up to the stage's own, decoded maps (5 branches of 64) below, and the encoder's deepest.
+    # Encoder maps up to the stage's own, decoded maps (5 branches of 8) below, and the encoder's deepest.
     assert branches == [
-        [64, 320, 320, 320, 512],
-        [64, 64, 320, 320, 512],
-        [64, 64, 128, 320, 512],
+        [64, 40, 40, 40, 512],
+        [64, 64, 40, 40, 512],
+        [64, 64, 128, 40, 512],
         [64, 64, 128, 256, 512],
     ]
 
