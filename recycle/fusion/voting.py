@@ -99,7 +99,7 @@ def vote_on_labels(maps: Sequence[LabelMap], weights: Sequence[float]) -> LabelM
 
 def labels_of_shares(shares: npt.NDArray[Any]) -> LabelMap:
     """The class of the largest share at each pixel, of (classes, height, width)."""
-    return shares.argmax(axis=0).astype(np.uint8)
+    return np.asarray(shares.argmax(axis=0), np.uint8)
 
 
 def fuse_image(models: Mapping[str, ImageProbabilities], image_id: int, settings: VotingSettings) -> Shares | None:

@@ -171,4 +171,4 @@ def by_image(parts: Iterable[Probabilities]) -> ImageProbabilities:
 
 def to_bytes(probabilities: npt.NDArray[np.floating]) -> Bytes:
     """Probabilities from 0 to 1 as bytes, rounded to the nearest of 255 steps."""
-    return np.rint(np.clip(probabilities, 0, 1) * CERTAIN).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(probabilities, 0, 1) * CERTAIN), np.uint8)

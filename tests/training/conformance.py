@@ -94,10 +94,16 @@ class FamilyTraining:
         assert expected.keys() == resumed.keys()
         assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
-    def test_predictions_are_boxes_inside_their_images(self, make_task: MakeTask) -> None:
+    def test_trained_members_predict_and_leave_two_checkpoints(self, make_task: MakeTask) -> None:
         task = make_task()
         train_member(task, ignore)
-        network = load_member(task)
+        self.require_predictions(load_member(task), task)
+        assert load_checkpoint(task.last_checkpoint)["meta"]["epoch"] == 2
+        assert "optimizer" not in load_checkpoint(task.best_checkpoint)
+        assert not list(task.work_dir.glob("*.tmp"))
+
+    def require_predictions(self, network: BaseModel, task: MemberTask) -> None:
+        """Boxes inside their images, whatever their size; families of another task predict something else."""
         predictions = predict(network, task.validation, task.settings)
         assert predictions.models == (task.settings.name,)
         assert predictions.coverage[0].tolist() == [image.id for image in task.validation.images]
@@ -105,9 +111,6 @@ class FamilyTraining:
         assert predictions.boxes.min() >= 0
         assert predictions.boxes.max() <= max(image.width for image in task.validation.images)
         assert predictions.labels.max() < len(task.train.categories)
-        assert load_checkpoint(task.last_checkpoint)["meta"]["epoch"] == 2
-        assert "optimizer" not in load_checkpoint(task.best_checkpoint)
-        assert not list(task.work_dir.glob("*.tmp"))
         require_boxes_in_pixels_of_the_original(network, task)
 
     def test_broken_loss_names_the_step_and_keeps_the_last_good_checkpoint(self, make_task: MakeTask) -> None:
