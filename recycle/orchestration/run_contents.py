@@ -30,7 +30,8 @@ class RunContents:
         results: The document `results.json`; None before the run has finished.
         study: The document `fusion.json`, likewise.
         members: The members that are finished and whose predictions are there.
-        model_oof: Out-of-fold predictions of all models, each pooled over its finished members; None if there are none.
+        model_oof: Out-of-fold boxes of all models, each pooled over its finished members; None if there are none, as
+            where pixels are labelled.
         ensemble_oof: Those of the ensemble; None before the run has finished.
     """
 
@@ -79,7 +80,7 @@ def read_run(root: Path) -> RunContents:
         results=read_object(paths.results) if paths.results.is_file() else None,
         study=read_object(paths.fusion_study) if paths.fusion_study.is_file() else None,
         members=members,
-        model_oof=_pooled(members, root),
+        model_oof=_pooled(members, root) if recipe.task == "detection" else None,
         ensemble_oof=read_parquet(ensemble) if ensemble.is_file() else None,
     )
 
