@@ -217,7 +217,7 @@ def _ious(
 ) -> npt.NDArray[np.float64]:
     """Of classes, the last axis; NaN where a class occurs nowhere."""
     unions = predicted + true - right
-    return np.divide(right, unions, out=np.full(unions.shape, np.nan), where=unions > 0)
+    return np.asarray(np.divide(right, unions, out=np.full(unions.shape, np.nan), where=unions > 0))
 
 
 def _miou(ious: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -80,7 +80,7 @@ def _shifted(padded: Tensor, window: int) -> list[Tensor]:
 
 def _offsets(window: int) -> list[tuple[int, int]]:
     half = window // 2
-    return list(product(range(-half, half + 1), repeat=2))
+    return [(down, right) for down in range(-half, half + 1) for right in range(-half, half + 1)]
 
 
 def _normalised(kernel: Tensor) -> Tensor:

@@ -142,4 +142,4 @@ def leave_one_model_out(objective: VotingObjective, settings: VotingSettings) ->
 
 
 def _classes(models: Mapping[str, ImageProbabilities]) -> int:
-    return next(one.shape[0] for images in models.values() for one in images.values())
+    return next(int(one.shape[0]) for images in models.values() for one in images.values())

@@ -81,6 +81,7 @@ def _cost_of_detector(settings: Model) -> float:
             return _backbone(settings) + head * _width(settings.fpn_channels)
         case DetectoRS():
             return 2 * (ATROUS_FACTOR * _backbone(settings) + PYRAMID * _width(settings.fpn_channels))
+    assert isinstance(settings, TwoStage)
     return _backbone(settings) + PYRAMID * _width(settings.fpn_channels)
 
 

@@ -23,7 +23,7 @@ from recycle.models.losses import apply_losses
 from recycle.models.openmmlab.backbones import is_backbone_file
 from recycle.models.openmmlab.configuration import openmmlab
 from recycle.models.prerequisites import is_path
-from recycle.recipe import SMP, EfficientDet, Model, OpenMMLab
+from recycle.recipe import SMP, YOLO, EfficientDet, Model, OpenMMLab
 
 COUNTER = "num_batches_tracked"
 """Of batch normalisation; old checkpoints have none."""
@@ -103,4 +103,5 @@ def _detector(settings: Model, class_count: int) -> ConfigDict:
         return openmmlab(settings, class_count)
     if isinstance(settings, EfficientDet):
         return efficientdet.efficientdet(settings, class_count)
+    assert isinstance(settings, YOLO)
     return yolo.yolo(settings, class_count)

@@ -108,7 +108,7 @@ def _refine_images(folder: Path, images: Sequence[Image], source: Path, settings
     opened = by_image([read_probabilities(source)])
     refined = []
     for image in images:
-        shares = np.asarray(opened[image.id], np.float32) / CERTAIN
+        shares = np.asarray(opened[image.id], np.float32) / np.float32(CERTAIN)
         height, width = shares.shape[1:]
         pixels = read_shrunk(folder / image.file_name, image.width, image.height, 2 * max(height, width))
         scaled = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -19,6 +19,9 @@ WORDS = [str(label) for label in range(256)]
 HIGHEST = 254
 """255 stands for pixels without a label, which no prediction has."""
 
+FEWEST_PIXELS = 1024
+"""Of a map by which a file is known to hold maps: a few whole numbers may be boxes."""
+
 LabelMap = npt.NDArray[np.uint8]
 
 
@@ -94,7 +97,7 @@ def is_label_map_csv(path: Path) -> bool:
             _, text = _fields(next(reader), columns, str(path))
     except (DataError, UnicodeDecodeError, csv.Error, StopIteration):
         return False
-    return len(text) > 0 and text.replace(" ", "").isdecimal()
+    return text.count(" ") >= FEWEST_PIXELS - 1 and text.replace(" ", "").isdecimal()
 
 
 def named_maps(maps: Mapping[int, LabelMap], file_names: Mapping[int, str]) -> Iterator[PredictedMap]:

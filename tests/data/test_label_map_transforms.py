@@ -38,7 +38,8 @@ EVERYTHING: list[dict[str, Any]] = [
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """Images whose colours tell their labels; of the last label only a crowd, which is to be ignored."""
     folder = tmp_path_factory.mktemp("images")
-    images, annotations = [], []
+    images: list[Image] = []
+    annotations: list[Annotation] = []
     for number in (1, 2, 3, 4, 5):
         labels = drawn_labels(number)
         PIL.Image.fromarray(COLOURS[labels]).save(folder / f"{number}.png")

@@ -36,7 +36,8 @@ def random_maps(seed: int, images: int = 6, right: float = 0.6, classes: int = 3
 def test_scores_are_those_of_scikit_learn(seed: int) -> None:
     maps = random_maps(seed)
     scores = score(count_pixels(maps, len(NAMES)), NAMES)
-    truth, predicted = (np.concatenate([one[part].ravel() for one in maps]) for part in (1, 2))
+    truth = np.concatenate([one.ravel() for _, one, _ in maps])
+    predicted = np.concatenate([one.ravel() for _, _, one in maps])
     labelled = truth != IGNORED
     expected = jaccard_score(truth[labelled], predicted[labelled], labels=[0, 1, 2], average=None)
     assert [scores.classes[name].iou for name in NAMES[:3]] == pytest.approx(expected)

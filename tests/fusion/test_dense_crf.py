@@ -68,4 +68,4 @@ def reference(shares: np.ndarray, image: np.ndarray, settings: CRF) -> np.ndarra
     for _ in range(settings.iterations):
         belief = np.exp(unary + belief @ kernel.T)
         belief /= belief.sum(axis=0)
-    return belief.reshape(shares.shape)
+    return np.asarray(belief.reshape(shares.shape))

@@ -24,6 +24,7 @@ def terms(*losses: dict[str, Any], class_weights: list[float] | None = None) -> 
 
 
 def value(loss: dict[str, Any], logits: Tensor, labels: Tensor, class_weights: list[float] | None = None) -> Tensor:
+    result: Tensor
     (result,) = terms(loss, class_weights=class_weights)(logits, labels).values()
     return result
 
@@ -95,7 +96,7 @@ def test_what_is_ignored_counts_in_no_loss(logits: Tensor, labels: Tensor, name:
     other.requires_grad_(True)
     found = value({"type": name}, other, labels)
     torch.testing.assert_close(found, value({"type": name}, logits, labels))
-    found.backward()
+    torch.autograd.backward([found])
     assert other.grad is not None
     assert not other.grad[:, :, 0].any()
     assert other.grad[:, :, 1:].any()
@@ -105,7 +106,7 @@ def test_what_is_ignored_counts_in_no_loss(logits: Tensor, labels: Tensor, name:
 def test_images_without_a_label_cost_nothing_and_break_nothing(logits: Tensor, labels: Tensor, name: str) -> None:
     leaf = logits.clone().requires_grad_(True)
     found = value({"type": name}, leaf, torch.full_like(labels, IGNORED))
-    found.backward()
+    torch.autograd.backward([found])
     assert found == 0
     assert leaf.grad is not None
     assert not leaf.grad.any()

@@ -1,7 +1,7 @@
 """Networks that label pixels: every architecture, encoders and their weights, UNet 3+."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import segmentation_models_pytorch as smp
@@ -51,9 +51,7 @@ def batch(images: int, height: int = 60, width: int = 50) -> dict[str, Any]:
 
 
 def test_every_architecture_of_smp_has_its_name() -> None:
-    names = SMP.model_fields["architecture"].annotation
-    assert names == Architecture
-    assert sorted(TypeAdapter(Architecture).json_schema()["enum"]) == sorted(ARCHITECTURES)
+    assert sorted(get_args(Architecture)) == sorted(ARCHITECTURES)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
@@ -65,7 +63,7 @@ def test_every_architecture_learns_and_gives_each_pixel_probabilities(architectu
     # A single image is harder: maps that are pooled to one pixel have no statistics.
     data = model.data_preprocessor(batch(1, side - 4, side - 14), training=True)
     losses = model(**data, mode="loss")
-    torch.stack(list(losses.values())).sum().backward()
+    torch.autograd.backward(list(losses.values()))
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
     model.eval()
     with torch.no_grad():
@@ -193,7 +191,8 @@ def test_unet3plus_gives_logits_of_every_stage_while_training(encoder: str) -> N
 
 def test_every_stage_of_unet3plus_sees_every_scale() -> None:
     network = unet3plus()
-    branches = [[block[0].in_channels for block in stage.branches] for stage in network.stages]
+    stages: Any = network.stages
+    branches = [[block[0].in_channels for block in stage.branches] for stage in stages]
     # Encoder maps up to the stage's own, decoded maps (5 branches of 8) below, and the encoder's deepest.
     assert branches == [
         [64, 40, 40, 40, 512],
@@ -211,7 +210,7 @@ def test_unet3plus_overfits_eight_images() -> None:
     for _ in range(40):
         losses = [torch.nn.functional.cross_entropy(one, labels) for one in network(images)]
         optimizer.zero_grad()
-        torch.stack(losses).mean().backward()
+        torch.autograd.backward(losses)
         optimizer.step()
     network.eval()
     with torch.no_grad():

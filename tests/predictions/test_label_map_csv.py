@@ -74,7 +74,9 @@ def test_a_told_size_must_fit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("image_id,PredictionString\na,0 0 1 10\n", True),
+        (f"image_id,PredictionString\na,{' '.join(['0 10'] * 512)}\n", True),
+        (f"image_id,PredictionString\na,{' '.join(['0 0.5 1 1 2 2'] * 512)}\n", False),
+        ("image_id,PredictionString\na,0 1 10 10 20 20\n", False),
         ("image_id,PredictionString\na,0 0.5 10 10 20 20\n", False),
         ("image_id,PredictionString\na,\n", False),
         ("image_id,PredictionString\n", False),

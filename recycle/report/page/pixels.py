@@ -54,7 +54,7 @@ def pixel_classes(contents: ReportContents) -> Section:
         saying=lead,
         spec=charts.columns(
             names,
-            {model: [values[name] for name in names] for model, values in ious.items()},
+            {model: [values[name] or 0.0 for name in names] for model, values in ious.items()},
             {"title": {"text": "IoU"}, "range": [0, 1]},
             mode="group",
         ),
@@ -147,7 +147,7 @@ def _ratings_figure(pooled: Ratings, held_out: Ratings) -> Figure:
     return Figure(
         name="scores",
         title="mIoU out of fold, with 95 % intervals",
-        saying=f"The highest is that of {names[0]}; held out means that each fold was voted on with settings of others.",
+        saying=f"The highest is that of {names[0]}; held out: each fold was voted on with settings found on others.",
         spec=charts.intervals(
             names,
             {group: [_point(ratings[name]) for name in names] for group, ratings in groups.items()},
