@@ -1,4 +1,4 @@
-"""From label maps in submission files to one, by the majority of labels: what is behind `jobs/fuse.py` for such files."""
+"""From label maps in submission files to one, by the majority of labels: behind `jobs/fuse.py` for such files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

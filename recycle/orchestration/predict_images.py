@@ -13,7 +13,7 @@ from rich.console import Console
 from recycle.data.coco import Dataset
 from recycle.data.image_cache import open_image_cache
 from recycle.data.new_images import read_new_images
-from recycle.errors import DataError, RecycleError, ResourceError
+from recycle.errors import DataError, RecipeError, RecycleError, ResourceError
 from recycle.inference.trained import TrainedEnsemble, fuse_predictions
 from recycle.orchestration.cluster import GIB, connected, node_resources
 from recycle.orchestration.image_caches import image_caches_removed
@@ -42,6 +42,7 @@ def predict_images(ensemble: TrainedEnsemble, source: Path, out: Path, console: 
         RecycleError: If an image or the file is not usable, before anything runs, or a member cannot predict.
     """
     _require_known_format(out)
+    _require_boxes(ensemble)
     images = read_new_images(source, ensemble.categories)
     ensemble = ensemble.in_use()
     cache_name = uuid4().hex
@@ -135,6 +136,15 @@ def _next(stream: Stream, member: str) -> Predictions | None:
     except RayError as error:
         raise ResourceError(f"{member}: its process died, perhaps for want of memory: {error}") from None
     return part
+
+
+def _require_boxes(ensemble: TrainedEnsemble) -> None:
+    """Refuses ensembles whose predictions are no boxes, before anything runs."""
+    if ensemble.recipe.task != "detection":
+        raise RecipeError(
+            f"new images can be predicted by ensembles that find boxes, but recipe {ensemble.recipe.name!r} is for "
+            f"{ensemble.recipe.task}; put the images into test.json, and a run labels their pixels"
+        )
 
 
 def _require_known_format(out: Path) -> None:
