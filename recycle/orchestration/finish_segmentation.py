@@ -39,10 +39,10 @@ PICTURES = 8
 
 @dataclass(frozen=True)
 class _Fused:
-    """The ensemble's predictions of one part, on disk, and their pixels where answers are known."""
+    """The ensemble's out-of-fold predictions, on disk, and their pixels."""
 
     predictions: Probabilities
-    counts: PixelCounts | None
+    counts: PixelCounts
 
 
 def finish_segmentation(run: TrainedRun, console: Console, *, time_budget_s: float | None = None) -> Results:

@@ -14,7 +14,7 @@ from recycle.orchestration.ledger import FinishedMember, read_ledger
 from recycle.orchestration.member_names import member_names
 from recycle.orchestration.open_run import is_worked_on, require_run
 from recycle.paths import RunPaths
-from recycle.recipe.settings import MAIN_SCORES, main_score
+from recycle.recipe.settings import MAIN_SCORES, SCORE_TITLES, main_score
 from recycle.recipe_yaml import load_recipe
 from recycle.report.attempts import Attempt, read_attempts
 from recycle.report.curves import SCALARS
@@ -68,6 +68,7 @@ def read_status(root: Path) -> RunStatus:
         seconds_left=_seconds_left(members) if state == "running" else None,
         heard_s=_seconds_since_heard(paths),
         best=_best(files, members),
+        score_title=SCORE_TITLES[MAIN_SCORES[recipe.task]],
     )
 
 
@@ -87,7 +88,7 @@ def _member(name: str, files: _Files) -> MemberStatus:
     heard: Record = files.progress.get("running", {}).get(name) or {}
     score = _last_score(files.paths.member(0, name))
     if entry := files.finished.get(name):
-        return MemberStatus(name, "finished", seconds=entry.seconds, map50=score, host=entry.host)
+        return MemberStatus(name, "finished", seconds=entry.seconds, score=score, host=entry.host)
     if name in files.progress.get("running", {}):
         return MemberStatus(
             name,
@@ -95,11 +96,11 @@ def _member(name: str, files: _Files) -> MemberStatus:
             epoch=heard.get("epoch"),
             epochs=heard.get("epochs"),
             seconds_left=heard.get("seconds_left") if files.is_driven else None,
-            map50=score,
+            score=score,
             host=heard.get("host", ""),
         )
     if name in files.progress.get("failed", []) or name in (files.results or {}).get("failed", {}):
-        return MemberStatus(name, "failed", map50=score, reason=_reason(name, files))
+        return MemberStatus(name, "failed", score=score, reason=_reason(name, files))
     return MemberStatus(name, "waiting")
 
 
@@ -166,5 +167,5 @@ def _best(files: _Files, members: Sequence[MemberStatus]) -> tuple[str, float] |
         raise DataError(f"{files.paths.results}: not the results of a run: {error!r}") from None
     if score is not None:
         return "the ensemble, out of fold,", float(score)
-    scored = [(one.name, one.map50) for one in members if one.map50 is not None]
+    scored = [(one.name, one.score) for one in members if one.score is not None]
     return max(scored, key=lambda pair: pair[1], default=None)

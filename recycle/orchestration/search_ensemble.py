@@ -14,6 +14,7 @@ from recycle.orchestration.ledger import Ledger
 from recycle.orchestration.member_names import member_names
 from recycle.orchestration.open_run import open_run, recorded_data
 from recycle.paths import RunPaths
+from recycle.recipe.tasks import FUSION_PARTS
 from recycle.recipe_yaml import load_recipe
 from recycle.report.results import Results
 
@@ -38,8 +39,9 @@ def search_ensemble(
     paths = RunPaths(root)
     if not paths.prepared.is_file():
         raise ResumeError(f"{root}: there is no trained run, as data/{paths.prepared.name} is missing")
-    more = [] if trials is None else [f"fusion.trials={trials}"]
-    recipe = load_recipe(str(paths.recipe.absolute()), [*changes, *more])
+    path = str(paths.recipe.absolute())
+    more = [] if trials is None else [f"{FUSION_PARTS[load_recipe(path).task]}.trials={trials}"]
+    recipe = load_recipe(path, [*changes, *more])
     with open_run(recipe, paths, resume=True), connected():
         ledger = Ledger(paths.ledger)
         finished = {name: entry for name, entry in ledger.latest().items() if ledger.finished(entry.key)}

@@ -90,7 +90,7 @@ def find_votes(task: VotingTask, tell: Callable[[str], None]) -> FoundVotes:
         tell: Takes lines about what is going on.
     """
     objective = VotingObjective(task.models, task.truth, task.fold_of)
-    start = [VotingSettings(task.voting.methods[0])]
+    start = [VotingSettings(method) for method in task.voting.methods]
     what = Search(
         name=_name_of(objective, task),
         score=VotingScore(objective),

@@ -6,8 +6,8 @@ from recycle.recipe.models import Model
 from recycle.recipe.segmentation import SMP
 from recycle.recipe.settings import Task
 
-FOREIGN_PART: Mapping[Task, str] = {"detection": "voting", "segmentation": "fusion"}
-"""The part of a recipe that belongs to the other task."""
+FUSION_PARTS: Mapping[Task, str] = {"detection": "fusion", "segmentation": "voting"}
+"""The part of a recipe that tells how a task's ensemble is searched."""
 
 
 def require_one_task(task: Task, models: Sequence[Model], changed: Collection[str]) -> None:
@@ -27,9 +27,9 @@ def require_one_task(task: Task, models: Sequence[Model], changed: Collection[st
                 f"task is {task!r}, but family {model.family!r} of model {model.name!r} is for {model.task}; "
                 f"set `task: {model.task}` or take another family"
             )
-    foreign = FOREIGN_PART[task]
-    if foreign in changed:
-        raise ValueError(f"{foreign} must not be set where task is {task!r}, as it would have no effect")
+    for other, part in FUSION_PARTS.items():
+        if other != task and part in changed:
+            raise ValueError(f"{part} must not be set where task is {task!r}, as it would have no effect")
 
 
 def require_one_label_map_size(models: Sequence[Model]) -> None:

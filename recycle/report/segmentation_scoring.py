@@ -33,7 +33,7 @@ class SegmentationRunScores:
     """
 
     oof: Mapping[str, PixelCounts]
-    ensemble_oof: PixelCounts | None
+    ensemble_oof: PixelCounts
     members: Sequence[MemberPixels]
     models: Sequence[str]
     ensemble_test: Probabilities
@@ -51,7 +51,6 @@ def score_segmentation_run(
     names = labels_of(prepared.train)
     oof_truth = _PooledCounts(predicted.oof)
     test = {} if test_truth is None else _test_scores(predicted, test_truth, names)
-    assert predicted.ensemble_oof is not None
     return Results(
         recipe=recipe.name,
         seed=recipe.seed,

@@ -14,7 +14,7 @@ from recycle.data.loading import seed_everything
 from recycle.errors import NonFiniteLossError
 from recycle.files import replacing
 from recycle.models.checkpoints import load_checkpoint
-from recycle.recipe.settings import MAIN_SCORES, main_score
+from recycle.recipe.settings import MAIN_SCORES, SCORE_TITLES, main_score
 from recycle.training.member import MemberTask
 from recycle.training.phase import PhaseTask
 from recycle.training.progress import Progress, Report
@@ -135,7 +135,7 @@ class ProgressHook(Hook):
         self._phase = phase
         self._report = report
         self._host = socket.gethostname()
-        self._map50 = -1.0
+        self._score = -1.0
         self._last_report = -math.inf
 
     def before_train(self, runner: Runner) -> None:
@@ -174,14 +174,15 @@ class ProgressHook(Hook):
             step=step,
             steps=steps,
             loss=loss,
-            map50=self._map50,
+            score=self._score,
             seconds_left=seconds_a_step * (steps - step),
             host=self._host,
+            score_title=SCORE_TITLES[MAIN_SCORES[phase.settings.task]],
         )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Remembers the score for the reports that follow."""
-        self._map50 = main_score(metrics or {})
+        self._score = main_score(metrics or {})
 
 
 def _what_is_kept(task: MemberTask) -> str:

@@ -106,7 +106,14 @@ def test_the_search_goes_on_and_members_stay(finished: tuple[RunPaths, str], tmp
 
 def test_what_boxes_alone_can_do_is_refused(finished: tuple[RunPaths, str], tmp_path: Path) -> None:
     paths, _ = finished
-    arguments = ("--run-dir", str(paths.root), "--images", str(paths.sample / "images"), "--out", str(tmp_path / "out.csv"))
+    arguments = (
+        "--run-dir",
+        str(paths.root),
+        "--images",
+        str(paths.sample / "images"),
+        "--out",
+        str(tmp_path / "out.csv"),
+    )
     status, _, errors = run_job("predict", *arguments, folder=tmp_path)
     assert status == 2
     assert "new images can be predicted by ensembles that find boxes, but recipe 'segmentation-demo'" in errors
