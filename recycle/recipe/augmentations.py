@@ -21,8 +21,8 @@ from recycle.recipe.mixing_augmentations import Mixup, Mosaic
 from recycle.recipe.pixel_augmentations import Colour, Pixelwise
 
 Geometric = (
-    CropNonEmptyMask
-    | HorizontalFlip
+    HorizontalFlip
+    | CropNonEmptyMask
     | OpticalDistortion
     | RandomCrop
     | RandomResizedCrop

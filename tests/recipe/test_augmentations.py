@@ -73,7 +73,10 @@ def test_each_may_be_named_alone(name: str) -> None:
             "{type: random_resized_crop, min_ratio: 2}",
             "models.1.augmentations.1: min_ratio must not exceed max_ratio, but got 2.0 and 1.3333",
         ),
-        ("{type: one_of, choices: [{type: blur}]}", "choices: Tuple should have at least 2 items"),
+        (
+            "{type: one_of, choices: [{type: blur}]}",
+            "choices: Tuple should have at least 2 items after validation, not 1",
+        ),
         (
             "{type: one_of, choices: [{type: blur, probability: 0}, {type: clahe, probability: 0}]}",
             "choices must hold one of a probability above 0, but got only 0",
