@@ -180,7 +180,7 @@ def unet3plus(encoder: str = "resnet18") -> UNet3Plus:
         return UNet3Plus(smp.encoders.get_encoder(encoder, weights=None), classes=2, branch_channels=8)
 
 
-@pytest.mark.parametrize("encoder", ["resnet18", "tu-swin_tiny_patch4_window7_224"])
+@pytest.mark.parametrize("encoder", ["resnet18", "tu-convnext_atto"])
 def test_unet3plus_gives_logits_of_every_stage_while_training(encoder: str) -> None:
     network, images = unet3plus(encoder), torch.randn(2, 3, 64, 96)
     outputs = network.train()(images)
