@@ -1,6 +1,6 @@
 """Class probabilities of the pixels of images by one network, in one view or several."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ def predict_pixels(
     size = settings.label_map_size
     for views in predicted_views(network, dataset, settings, cache):
         maps = torch.stack([torch.stack([probabilities_of(sample, size) for sample in view]) for view in views])
-        yield [sample.img_id for sample in views[0]], maps.mean(dim=0).numpy()
+        yield [sample.get("img_id") for sample in views[0]], maps.mean(dim=0).numpy()
 
 
 def write_pixels(network: BaseModel, dataset: Dataset, settings: SMP, cache: ImageCache, path: Path) -> None:
@@ -50,20 +50,14 @@ def write_pixels(network: BaseModel, dataset: Dataset, settings: SMP, cache: Ima
 
 
 def probabilities_of(sample: Any, size: int) -> Tensor:  # noqa: ANN401 - mmdet is untyped
-    """What a network predicted of one view of an image, as it lies in the image, (classes, size, size)."""
-    predicted = sample.pred_sem_seg
-    probabilities: Tensor = predicted["probabilities"] if isinstance(predicted, dict) else predicted.probabilities
-    if _meta(sample, "flip"):
-        probabilities = probabilities.flip(MIRRORED[_meta(sample, "flip_direction")])
+    """What a network predicted of one view of an image, as it lies in the image, (classes, size, size).
+
+    Args:
+        sample: mmdet's `DetDataSample`, or the mapping that mmengine makes of it for those who score.
+        size: Width and height to which it is scaled.
+    """
+    probabilities: Tensor = sample.get("pred_sem_seg").get("probabilities")
+    if sample.get("flip"):
+        probabilities = probabilities.flip(MIRRORED[sample.get("flip_direction")])
     scaled = F.interpolate(probabilities[None], (size, size), mode="bilinear", align_corners=False, antialias=True)
     return scaled[0]
-
-
-def image_ids_of(samples: Sequence[Any]) -> list[int]:
-    """Ids of the images that samples are of."""
-    return [_meta(sample, "img_id") for sample in samples]
-
-
-def _meta(sample: Any, key: str) -> Any:  # noqa: ANN401
-    """A network's evaluators get samples as plain mappings."""
-    return sample.get(key)

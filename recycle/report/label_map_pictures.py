@@ -17,6 +17,9 @@ from recycle.report.sample_pictures import evenly_spread
 
 STRENGTH = 0.5
 IGNORED_COLOUR: Colour = (150, 150, 150)
+SHORTEST_SIDE = 320
+"""Of the longer side of a picture, in pixels."""
+
 SMALLEST_NAMED = 0.004
 """Part of the picture below which a class is not named: its name would hide more than it tells."""
 
@@ -41,8 +44,19 @@ def write_label_map_pictures(dataset: Dataset, predictions: ImageProbabilities, 
         truth = label_map_of(dataset, image, annotations[image.id])
         found = scale_label_map(labels_of_shares(predictions[image.id]), (image.height, image.width))
         titles = (f"truth: {image.file_name}" if annotations[image.id] else image.file_name, "prediction")
-        picture = side_by_side(draw_label_map_on(pixels, truth, names), draw_label_map_on(pixels, found, names), titles)
+        sides = [draw_label_map_on(*enlarged(pixels, labels), names) for labels in (truth, found)]
+        picture = side_by_side(sides[0], sides[1], titles)
         cv2.imwrite(str(folder / f"{position:05d}.jpg"), picture)
+
+
+def enlarged(image: Picture, labels: LabelMap) -> tuple[Picture, LabelMap]:
+    """An image and its label map, a small one scaled so that names can be written on it."""
+    factor = -(-SHORTEST_SIDE // max(labels.shape))
+    if factor == 1:
+        return image, labels
+    height, width = (side * factor for side in labels.shape)
+    larger = np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+    return larger, scale_label_map(labels, (height, width))
 
 
 def draw_label_map_on(image: Picture, labels: LabelMap, class_names: Sequence[str]) -> Picture:

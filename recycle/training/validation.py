@@ -12,7 +12,7 @@ from recycle.data.label_maps import label_maps
 from recycle.evaluation.detection import evaluate
 from recycle.evaluation.segmentation import count_pixels, mean_iou
 from recycle.fusion.voting import labels_of_shares
-from recycle.inference.pixels import image_ids_of, probabilities_of
+from recycle.inference.pixels import probabilities_of
 from recycle.inference.predict import to_predictions
 
 
@@ -52,7 +52,7 @@ class SegmentationScore(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401
         """Keeps the predicted label maps of a batch."""
         maps = [labels_of_shares(probabilities_of(sample, self._size).cpu().numpy()) for sample in data_samples]
-        self.results += zip(image_ids_of(data_samples), maps, strict=True)
+        self.results += [(sample["img_id"], labels) for sample, labels in zip(data_samples, maps, strict=True)]
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         """Scores all images."""

@@ -14,7 +14,7 @@ from recycle.fusion.voting import labels_of_shares
 from recycle.predictions.probabilities import ImageProbabilities
 from recycle.report.ensemble import DEFAULT_FUSION, TUNED_FUSION
 from recycle.report.exports import DataTable
-from recycle.report.label_map_pictures import draw_label_map_on
+from recycle.report.label_map_pictures import draw_label_map_on, enlarged
 from recycle.report.page import charts
 from recycle.report.page.blocks import Block, Fact, Facts, Figure, Pane, Photograph, Photographs, Section, Table, Text
 from recycle.report.page.contents import ReportContents
@@ -102,9 +102,8 @@ def label_map_photographs(
         if predictions is not None:
             labels = labels_of_shares(predictions[image.id])
             maps["Prediction"] = scale_label_map(labels, (image.height, image.width))
-        drawn = np.hstack(
-            [draw_label_map_on(pixels, labels, dataset.class_names) for labels in maps.values()] or [pixels]
-        )
+        sides = [draw_label_map_on(*enlarged(pixels, labels), dataset.class_names) for labels in maps.values()]
+        drawn = np.hstack(sides or [pixels])
         sayings = [f"{title}: {_sentence(labels, dataset.class_names)}" for title, labels in maps.items()]
         pane = Pane(" | ".join(maps), " ".join(sayings), ())
         name = f"{kind}-{image.id}"
@@ -120,6 +119,7 @@ def _summary_blocks(contents: ReportContents, results: Mapping[str, Any]) -> Ite
     models = [name for name in pooled if name not in (DEFAULT_FUSION, TUNED_FUSION)]
     best = max(models, key=lambda name: float(pooled[name]["score"]))
     facts = [
+        Fact("mIoU, ensemble", *_ensemble(results)),
         Fact("mIoU, tuned vote", *_scored(pooled[TUNED_FUSION], "out of fold")),
         Fact("mIoU, held out", *_scored(held_out[TUNED_FUSION], "tuned on other folds")),
         Fact("mIoU, best single model", *_scored(pooled[best], best)),
@@ -130,6 +130,13 @@ def _summary_blocks(contents: ReportContents, results: Mapping[str, Any]) -> Ite
         yield Text(f"{member.name} was given up: {member.reason}", "warning")
     yield _ratings_figure(pooled, held_out)
     yield from _score_tables(results)
+
+
+def _ensemble(results: Mapping[str, Any]) -> tuple[str, str]:
+    test = results["ensemble"].get("test", {}).get("miou")
+    refined = "after the random field" if results["fusion"].get("crf") else "without a random field"
+    tested = "" if test is None else f", {test:.4f} on the test part"
+    return f"{results['ensemble']['oof']['miou']:.4f}", f"out of fold, {refined}{tested}"
 
 
 def _time(contents: ReportContents) -> str:
