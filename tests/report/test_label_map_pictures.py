@@ -37,6 +37,7 @@ def test_pictures_show_truth_beside_prediction_of_images_that_were_predicted(tmp
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["00000.jpg", "00002.jpg"]
     first = cv2.imread(str(tmp_path / "out" / "00000.jpg"))
     assert first is not None
-    width = first.shape[1]
-    left, right = first[-20, 40].astype(int), first[-20, width - 24].astype(int)
+    middle = first.shape[0] // 2 + 40  # below the name of the class
+    left, right = (first[middle, column].astype(int) for column in (160, first.shape[1] - 160))
     assert np.abs(left - right).sum() > 60
+    assert np.abs(right - 90).max() < 10, "what was predicted is background"
