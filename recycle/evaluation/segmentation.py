@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recycle.errors import DataError
 from recycle.evaluation.bootstrap import Interval, image_counts, interval
-from recycle.evaluation.comparison import RESAMPLES, Comparison, Rating
+from recycle.evaluation.comparison import RESAMPLES, DrawnScores
 from recycle.predictions.probabilities import IGNORED
 
 LabelMap = npt.NDArray[np.uint8]
@@ -159,7 +159,7 @@ def compare_class_ious(
     return tuple(interval(column) for column in np.nan_to_num(_drawn(counts, draws) - _drawn(others, draws)).T)
 
 
-class SegmentationComparator:
+class SegmentationComparator(DrawnScores):
     """Rates competitors by mIoU on parts of the images; a score is the mean over the parts.
 
     Args:
@@ -169,40 +169,18 @@ class SegmentationComparator:
     """
 
     def __init__(self, group_of: Mapping[int, int], parts: Sequence[npt.NDArray[np.int64]], seed: int) -> None:
+        super().__init__()
         self._group_of, self._parts, self._seed = group_of, parts, seed
-        self._scores: dict[str, float] = {}
-        self._samples: dict[str, npt.NDArray[np.float64]] = {}
-        self._ids: dict[str, npt.NDArray[np.int64]] = {}
 
     def add(self, name: str, counts: PixelCounts) -> None:
         """Takes up a competitor."""
         own = [part for ids in self._parts if len((part := counts.of_images(ids)).image_ids)]
-        self._scores[name] = float(np.mean([mean_iou(part) for part in own]))
-        draws = [_draws(part, self._group_of, self._seed) for part in own]
-        self._samples[name] = np.mean(
-            [np.nan_to_num(_miou(_drawn(part, one))) for part, one in zip(own, draws, strict=True)], axis=0
-        )
-        self._ids[name] = np.concatenate([part.image_ids for part in own])
+        score = float(np.mean([mean_iou(part) for part in own]))
+        samples = np.mean([self._resampled(part) for part in own], axis=0)
+        self.take(name, score, samples, np.concatenate([part.image_ids for part in own]))
 
-    def rate(self) -> dict[str, Rating]:
-        """Returns the ratings of all competitors in the order in which they were taken up."""
-        return {
-            name: Rating(value, interval(self._samples[name]), len(self._ids[name]))
-            for name, value in self._scores.items()
-        }
-
-    def compare(self, pairs: Sequence[tuple[str, str]]) -> tuple[Comparison, ...]:
-        """Compares those pairs of competitors that cover the same images."""
-        return tuple(
-            Comparison(
-                name,
-                other,
-                self._scores[name] - self._scores[other],
-                interval(self._samples[name] - self._samples[other]),
-            )
-            for name, other in pairs
-            if set(self._ids[name].tolist()) == set(self._ids[other].tolist())
-        )
+    def _resampled(self, part: PixelCounts) -> npt.NDArray[np.float64]:
+        return np.nan_to_num(_miou(_drawn(part, _draws(part, self._group_of, self._seed))))
 
 
 def _count(truth: LabelMap, predicted: LabelMap, classes: int) -> npt.NDArray[np.int64]:

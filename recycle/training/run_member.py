@@ -45,7 +45,7 @@ def _predict(plan: MemberPlan, task: MemberTask, data: TrainingData) -> None:
     model = load_member(task)
     for images, path in ((task.validation, plan.oof), (data.test, plan.test)):
         if path is not None:
-            TRAINING_TASKS[plan.settings.task].write_predictions(model, images, plan.settings, task.cache, path)
+            TRAINING_TASKS[plan.settings.task].write_predictions(model, images, task, path)
 
 
 @contextmanager

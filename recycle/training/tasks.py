@@ -15,7 +15,7 @@ from recycle.data.transforms import training_pipeline
 from recycle.inference.pixels import write_pixels
 from recycle.inference.predict import predict
 from recycle.predictions.parquet import write_parquet
-from recycle.recipe import MaskRCNNSwin, Task
+from recycle.recipe import SMP, MaskRCNNSwin, Task
 from recycle.training.member import MemberTask
 from recycle.training.validation import DetectionScore, SegmentationScore
 
@@ -29,15 +29,8 @@ class TrainingTask(Protocol):
     def score(self, member: MemberTask) -> BaseMetric:
         """What scores the fold that the member never sees; one of its scores is the task's main score."""
 
-    def write_predictions(
-        self,
-        network: BaseModel,
-        images: Dataset,
-        settings: Any,  # noqa: ANN401 - a model of the task
-        cache: ImageCache,
-        path: Path,
-    ) -> None:
-        """Predicts images and writes the task's file of predictions."""
+    def write_predictions(self, network: BaseModel, images: Dataset, member: MemberTask, path: Path) -> None:
+        """Predicts images with a member's network and writes the task's file of predictions."""
 
 
 class _Detection:
@@ -48,15 +41,8 @@ class _Detection:
     def score(self, member: MemberTask) -> BaseMetric:
         return DetectionScore(member.validation)
 
-    def write_predictions(
-        self,
-        network: BaseModel,
-        images: Dataset,
-        settings: Any,  # noqa: ANN401
-        cache: ImageCache,
-        path: Path,
-    ) -> None:
-        write_parquet(predict(network, images, settings, cache), path)
+    def write_predictions(self, network: BaseModel, images: Dataset, member: MemberTask, path: Path) -> None:
+        write_parquet(predict(network, images, member.settings, member.cache), path)
 
 
 class _Segmentation:
@@ -64,17 +50,15 @@ class _Segmentation:
         return label_map_pipeline(settings.image_size, settings.augmentations, cache)
 
     def score(self, member: MemberTask) -> BaseMetric:
-        return SegmentationScore(member.validation, member.settings.label_map_size)  # type: ignore[union-attr]
+        return SegmentationScore(member.validation, _smp(member).label_map_size)
 
-    def write_predictions(
-        self,
-        network: BaseModel,
-        images: Dataset,
-        settings: Any,  # noqa: ANN401
-        cache: ImageCache,
-        path: Path,
-    ) -> None:
-        write_pixels(network, images, settings, cache, path)
+    def write_predictions(self, network: BaseModel, images: Dataset, member: MemberTask, path: Path) -> None:
+        write_pixels(network, images, _smp(member), member.cache, path)
+
+
+def _smp(member: MemberTask) -> SMP:
+    assert isinstance(member.settings, SMP)
+    return member.settings
 
 
 TRAINING_TASKS: Mapping[Task, TrainingTask] = {"detection": _Detection(), "segmentation": _Segmentation()}
