@@ -86,6 +86,7 @@ def refine_file(dataset: Dataset, source: Path, settings: CRF) -> Iterator[tuple
         Ids of the images in the order of the file, and their probabilities times 255.
     """
     images = {image.id: image for image in dataset.images}
+    source = source.absolute()  # workers may run in another folder
     ids = read_probabilities(source).image_ids.tolist()
     run: Any = ray.remote(num_cpus=1)(_refine_images)
     chunks = [ids[start : start + IMAGES_A_TASK] for start in range(0, len(ids), IMAGES_A_TASK)]
