@@ -88,6 +88,6 @@ def test_label_maps_lie_over_images_and_follow_them(train: Dataset, tmp_path: Pa
     settings = {"name": "m", "family": "smp", "image_size": 128, "epochs": 1, "batch_size": 1}
     picture = sheet(train, tmp_path, parse_model({**settings, "augmentations": [RESIZE, FLIP]}))
     expected = (np.array(class_colour(0)) + np.array(colour_of(1))) / 2
-    shown = columns_showing(picture[BAR + 24 :], tuple(expected.astype(int).tolist()))  # type: ignore[arg-type]
+    shown = columns_showing(picture[BAR + 24 :], tuple(expected.astype(int).tolist()))
     original, seen = shown[shown < TILE] - 4, shown[shown >= TILE] - TILE - 4
     assert 0 < original.min() < original.max() < 128 < seen.min() < seen.max() < 256
