@@ -8,16 +8,12 @@ from pydantic import TypeAdapter, ValidationError
 from recycle.errors import RecipeError
 from recycle.recipe import Augmentation, Mosaic
 from recycle.recipe_yaml import json_schema
-from tests.recipes import example_with
+from tests.recipes import example_with, required_of
 
 LIST = TypeAdapter(tuple[Augmentation, ...])
 ALL_TYPES = [member.model_fields["type"].annotation for member in get_args(get_args(Augmentation)[0])]
 NAMES = sorted(get_args(literal)[0] for literal in ALL_TYPES)
 PUT = "models.1.augmentations="
-
-
-REQUIRED = {"one_of": {"choices": [{"type": "blur"}, {"type": "vertical_flip", "probability": 0.1}]}}
-"""What some do not go without."""
 
 
 def in_recipe(*augmentations: str) -> tuple[Augmentation, ...]:
@@ -39,7 +35,7 @@ def test_all_of_the_competition_are_there_and_in_the_schema() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_may_be_named_alone(name: str) -> None:
-    settings = json.dumps({"type": name, **REQUIRED.get(name, {})})
+    settings = json.dumps({"type": name, **required_of(name)})
     augmentations = in_recipe(*dict.fromkeys(['{"type": "resize"}', settings]))
     assert augmentations[-1].type == name
     assert augmentations[-1].model_dump()["type"] == name
@@ -114,7 +110,7 @@ def test_mixing_may_stand_anywhere_behind_resize(types: tuple[str, ...]) -> None
 
 
 def test_what_a_recipe_holds_comes_back_from_its_dump() -> None:
-    settings: list[dict[str, Any]] = [{"type": name, **REQUIRED.get(name, {})} for name in NAMES]
+    settings: list[dict[str, Any]] = [{"type": name, **required_of(name)} for name in NAMES]
     augmentations = LIST.validate_python(settings)
     assert LIST.validate_python(LIST.dump_python(augmentations, mode="json")) == augmentations
 
