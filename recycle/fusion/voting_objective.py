@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,42 +22,53 @@ STRIDE = 4
 LabelMap = npt.NDArray[np.uint8]
 
 
+@dataclass(frozen=True, eq=False)
 class VotingObjective:
     """The out-of-fold mIoU of an ensemble as a function of its votes, on a grid of pixels that is kept in memory.
 
-    Args:
-        models: Out-of-fold predictions of each model by its name.
-        truth: Label maps of the size of the predictions, by image id; further images are left out.
-        fold_of: The fold of each image by its id.
-        stride: Every so many-th pixel of a row and a column counts.
-
-    Raises:
-        DataError: If there is no model, or classes or sizes differ.
+    Attributes:
+        models: Names of the models.
+        image_ids: (n,) ids of the images that any model predicted.
+        folds: (n,) their folds.
+        votes: By method (n, models, classes, pixels): probabilities times 255, or a 1 for the most probable class; all
+            0 where a model did not predict an image.
+        truth: (n, pixels) labels.
     """
 
-    def __init__(
-        self,
+    models: tuple[str, ...]
+    image_ids: npt.NDArray[np.int64]
+    folds: npt.NDArray[np.int64]
+    votes: Mapping[VotingMethod, npt.NDArray[np.uint8]]
+    truth: npt.NDArray[np.uint8]
+
+    @classmethod
+    def of(
+        cls,
         models: Mapping[str, ImageProbabilities],
         truth: Mapping[int, LabelMap],
         fold_of: Mapping[int, int],
         stride: int = STRIDE,
-    ) -> None:
+    ) -> "VotingObjective":
+        """The objective on predictions of models.
+
+        Args:
+            models: Out-of-fold predictions of each model by its name.
+            truth: Label maps of the size of the predictions, by image id; those that no model predicted are left out.
+            fold_of: The fold of each image by its id.
+            stride: Every so many-th pixel of a row and a column counts.
+
+        Raises:
+            DataError: If there is no model, or classes or sizes differ.
+        """
         ids = [image_id for image_id in truth if any(image_id in images for images in models.values())]
-        shapes = {one.shape for images in models.values() for one in images.values()}
-        if len(shapes) != 1 or not ids:
-            raise DataError(f"models must agree on classes and size, but got {sorted(shapes)} of {len(ids)} images")
-        classes, height, width = next(iter(shapes))
-        sampled = np.zeros((height, width), np.uint8)[::stride, ::stride].size
-        votes = np.zeros((len(ids), len(models), classes, sampled), np.uint8)
-        for place, images in enumerate(models.values()):
-            for row, image_id in enumerate(ids):
-                if image_id in images:
-                    votes[row, place] = images[image_id][:, ::stride, ::stride].reshape(classes, -1)
-        self.models = tuple(models)
-        self.image_ids = np.array(ids, np.int64)
-        self.folds = np.array([fold_of[image_id] for image_id in ids], np.int64)
-        self._votes: dict[VotingMethod, npt.NDArray[np.uint8]] = {"soft": votes, "hard": _ballots(votes)}
-        self._truth = np.stack([truth[image_id][::stride, ::stride].ravel() for image_id in ids])
+        soft = _sampled_votes(models, ids, stride)
+        return cls(
+            models=tuple(models),
+            image_ids=np.array(ids, np.int64),
+            folds=np.array([fold_of[image_id] for image_id in ids], np.int64),
+            votes={"soft": soft, "hard": _ballots(soft)},
+            truth=np.stack([truth[image_id][::stride, ::stride].ravel() for image_id in ids]),
+        )
 
     def __call__(self, settings: VotingSettings) -> float:
         """Returns the mIoU from 0 to 1.
@@ -69,24 +81,26 @@ class VotingObjective:
     def counts(self, settings: VotingSettings) -> PixelCounts:
         """Returns what the mIoU is made of, image by image."""
         weights = np.array(list(settings.weight_of(self.models).values()), np.float32)
-        table = count_votes(self._votes[settings.method], weights, self._truth, IGNORED)
-        voted = self._votes["soft"][:, weights > 0].any(axis=(1, 2, 3))
+        table = count_votes(self.votes[settings.method], weights, self.truth, IGNORED)
+        voted = self.votes["soft"][:, weights > 0].any(axis=(1, 2, 3))
         return PixelCounts(self.image_ids[voted], *(table[voted, column] for column in range(3)))
 
     def digest(self) -> bytes:
         """Digest of all votes and the truth."""
         content = hashlib.blake2b(digest_size=8)
-        for column in (self._votes["soft"], self._truth, self.image_ids):
+        for column in (self.votes["soft"], self.truth, self.image_ids):
             content.update(np.ascontiguousarray(column).data)
         return content.digest()
 
     def on(self, rows: npt.NDArray[np.bool_]) -> "VotingObjective":
         """Returns the objective on some of its images, by a mask of shape (images,)."""
-        part: VotingObjective = object.__new__(VotingObjective)
-        part.models, part.image_ids, part.folds = self.models, self.image_ids[rows], self.folds[rows]
-        part._votes = {method: votes[rows] for method, votes in self._votes.items()}
-        part._truth = self._truth[rows]
-        return part
+        return replace(
+            self,
+            image_ids=self.image_ids[rows],
+            folds=self.folds[rows],
+            votes={method: votes[rows] for method, votes in self.votes.items()},
+            truth=self.truth[rows],
+        )
 
 
 def voting_of(parameters: Mapping[str, Any], models: Sequence[str]) -> VotingSettings:
@@ -100,6 +114,22 @@ def parameters_of_voting(settings: VotingSettings, models: Sequence[str]) -> dic
     """Returns the parameters of which `voting_of` makes these settings."""
     weights = {weight_parameter(model): int(weight) for model, weight in settings.weight_of(models).items()}
     return {METHOD: settings.method, **(weights if len(models) > 1 else {})}
+
+
+def _sampled_votes(
+    models: Mapping[str, ImageProbabilities], image_ids: Sequence[int], stride: int
+) -> npt.NDArray[np.uint8]:
+    shapes = {one.shape for images in models.values() for one in images.values()}
+    if len(shapes) != 1 or not image_ids:
+        raise DataError(f"models must agree on classes and size, but got {sorted(shapes)} of {len(image_ids)} images")
+    classes, height, width = next(iter(shapes))
+    pixels = len(range(0, height, stride)) * len(range(0, width, stride))
+    votes = np.zeros((len(image_ids), len(models), classes, pixels), np.uint8)
+    for place, images in enumerate(models.values()):
+        for row, image_id in enumerate(image_ids):
+            if image_id in images:
+                votes[row, place] = images[image_id][:, ::stride, ::stride].reshape(classes, -1)
+    return votes
 
 
 def _ballots(votes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -89,7 +89,7 @@ def find_votes(task: VotingTask, tell: Callable[[str], None]) -> FoundVotes:
         task: What to do.
         tell: Takes lines about what is going on.
     """
-    objective = VotingObjective(task.models, task.truth, task.fold_of)
+    objective = VotingObjective.of(task.models, task.truth, task.fold_of)
     start = [VotingSettings(method) for method in task.voting.methods]
     what = Search(
         name=_name_of(objective, task),

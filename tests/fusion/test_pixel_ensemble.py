@@ -55,7 +55,7 @@ def members() -> list[MemberPixels]:
 
 
 def objective() -> VotingObjective:
-    return VotingObjective(pool_pixels_out_of_fold(members()), TRUTH, FOLDS, stride=2)
+    return VotingObjective.of(pool_pixels_out_of_fold(members()), TRUTH, FOLDS, stride=2)
 
 
 def test_each_training_image_is_predicted_by_the_member_that_never_saw_it() -> None:
@@ -95,7 +95,7 @@ def test_a_fold_is_voted_on_by_what_the_others_tell() -> None:
     assert counts.image_ids.tolist() == [i for i in TRUTH if FOLDS[i] == 1]
     assert mean_iou(counts) > mean_iou(scored.on(scored.folds == 1).counts(VotingSettings()))
     changed = {i: labels if FOLDS[i] != 1 else (2 - labels) for i, labels in TRUTH.items()}
-    other = VotingObjective(pool_pixels_out_of_fold(members()), changed, FOLDS, stride=2)
+    other = VotingObjective.of(pool_pixels_out_of_fold(members()), changed, FOLDS, stride=2)
     elsewhere = estimate_votes(other, search, [VotingSettings()], fold=1, trials=12, seed=0)
     assert np.array_equal(elsewhere.predicted, counts.predicted)  # its answers had no part in what was chosen
 

@@ -79,7 +79,7 @@ def objective(stride: int = 1) -> tuple[VotingObjective, dict[int, np.ndarray], 
         "a": {i: probabilities(i, size=(8, 8)) for i in (3, 4, 5)},
         "b": {i: probabilities(10 + i, size=(8, 8)) for i in (4, 5)},
     }
-    return VotingObjective(models, truth, {i: i % 2 for i in truth}, stride), truth, models
+    return VotingObjective.of(models, truth, {i: i % 2 for i in truth}, stride), truth, models
 
 
 @pytest.mark.parametrize("stride", [1, 4])
@@ -104,7 +104,7 @@ def test_the_objective_is_the_miou_of_what_is_fused(
 def test_a_part_of_the_objective_knows_nothing_of_the_rest() -> None:
     whole, truth, models = objective()
     part = whole.on(whole.folds == 1)
-    other = VotingObjective(models, {i: truth[i] for i in (3, 5)}, {3: 1, 5: 1}, 1)
+    other = VotingObjective.of(models, {i: truth[i] for i in (3, 5)}, {3: 1, 5: 1}, 1)
     assert part.image_ids.tolist() == [3, 5]
     assert part(VotingSettings()) == other(VotingSettings())
 
