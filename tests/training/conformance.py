@@ -64,6 +64,8 @@ class FamilyTraining:
     """`family`, `image_size` and whatever else the tiny model needs."""
     overfitting: ClassVar[Mapping[str, Any]] = {"epochs": 24}
     """What lets its loss fall by half on eight images."""
+    breaking_lr: ClassVar[float] = 1e17
+    """Learning rate with which the first step breaks it."""
     refused: ClassVar[Sequence[tuple[Mapping[str, Any], str]]]
     """Wrong settings and what the refusal says."""
 
@@ -115,7 +117,7 @@ class FamilyTraining:
 
     def test_broken_loss_names_the_step_and_keeps_the_last_good_checkpoint(self, make_task: MakeTask) -> None:
         # One step an epoch: the first loss is that of a sound network, the second that of an exploded one.
-        task = make_task(batch_size=8, validate_every=6, epochs=6, optimizer=breaking(lr=1e17))
+        task = make_task(batch_size=8, validate_every=6, epochs=6, optimizer=breaking(lr=self.breaking_lr))
         with pytest.raises(
             NonFiniteLossError, match=r"member: the loss became (nan|inf) at step 2 \(epoch 2\)"
         ) as error:
