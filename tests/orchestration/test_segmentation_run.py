@@ -106,7 +106,14 @@ def test_the_search_goes_on_and_members_stay(finished: tuple[RunPaths, str], tmp
 
 def test_new_images_are_labelled_as_the_run_labelled_them(finished: tuple[RunPaths, str], tmp_path: Path) -> None:
     paths, _ = finished
-    arguments = ("--run-dir", str(paths.root), "--images", str(paths.sample / "images"), "--out", str(tmp_path / "out.csv"))
+    arguments = (
+        "--run-dir",
+        str(paths.root),
+        "--images",
+        str(paths.sample / "images"),
+        "--out",
+        str(tmp_path / "out.csv"),
+    )
     status, output, errors = run_job("predict", *arguments, folder=tmp_path)
     assert status == 0, output + errors
     found, expected = read_label_map_csv(tmp_path / "out.csv"), read_label_map_csv(paths.submission)
