@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 export UV_LINK_MODE ?= copy
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
-.PHONY: setup demo test test-fast test-cluster lint format types check lock schema reference
+.PHONY: setup demo demo-segmentation test test-fast test-cluster lint format types check lock schema reference
 
 setup: $(STAMP)
 
@@ -19,6 +19,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: $(STAMP)
 	$(BIN)/python jobs/train_all.py --recipe demo
+
+demo-segmentation: $(STAMP)
+	$(BIN)/python jobs/train_all.py --recipe segmentation-demo
 
 test: $(STAMP)
 	$(BIN)/python -m pytest

@@ -3,9 +3,14 @@
 import itertools
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from recycle.recipe.settings import Task
+
+PREDICTION_SUFFIXES: Mapping[Task, str] = {"detection": ".parquet", "segmentation": ".npy"}
 
 Part = Literal["oof", "test"]
 """Out-of-fold predictions of training images, and predictions of test images."""
@@ -129,9 +134,9 @@ class RunPaths:
         """Checkpoints and logs of one member."""
         return self.root / f"round{round_index}" / "members" / name
 
-    def predictions(self, round_index: int, part: Part, name: str) -> Path:
-        """Predictions of one member, or of the ensemble."""
-        return self.root / f"round{round_index}" / "predictions" / part / f"{name}.parquet"
+    def predictions(self, round_index: int, part: Part, name: str, task: Task = "detection") -> Path:
+        """Predictions of one member, or of the ensemble: boxes, or probabilities of pixels."""
+        return self.root / f"round{round_index}" / "predictions" / part / f"{name}{PREDICTION_SUFFIXES[task]}"
 
     def pseudo_labels(self, round_index: int, fold: int | str) -> Path:
         """What a round learns from test images for a fold, or for `all`, as COCO."""

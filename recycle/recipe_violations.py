@@ -34,7 +34,7 @@ def violations(content: Any) -> Iterator[Violation]:  # noqa: ANN401 - YAML hold
     except ValidationError as error:
         for details in error.errors():
             # A list whose items were all refused is not too short: the items have lines of their own.
-            if details["type"] != "too_short" or not details["input"]:
+            if details["type"] != "too_short" or len(details["input"]) < details["ctx"]["min_length"]:
                 yield _violation(details, content)
 
 

@@ -17,7 +17,7 @@ from recycle.recipe_violations import KeyPath, Violation, violations
 
 RESUMABLE = re.compile(
     r"^(retries|checkpoints|data\.(image_cache|copy)_gib|models\.\d+\.(resources\..*|folds(\.\d+)?)"
-    r"|fusion\..*|search\..*|rounds|pseudo_labels\..*)$"
+    r"|(fusion|voting)\..*|voting|search\..*|rounds|pseudo_labels\..*)$"
 )
 """What may change when a run is resumed: it does not decide what a member learns, or only in rounds still to come."""
 

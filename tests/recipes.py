@@ -42,6 +42,12 @@ fusion:
 """
 
 
+def required_of(augmentation: str) -> dict[str, Any]:
+    """The settings without which there is no such augmentation."""
+    choices = [{"type": "blur"}, {"type": "vertical_flip", "probability": 0.1}]
+    return {"choices": choices} if augmentation == "one_of" else {}
+
+
 def example_with(*overrides: str) -> Recipe:
     """The example as `--set` changes it."""
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ import pytest
 
 from recycle.data.synthetic import BOXES_OF_COMPETITION
 from recycle.models.prerequisites import require_weights
-from recycle.recipe import RECIPES_FOLDER, Model, Recipe
+from recycle.recipe import RECIPES_FOLDER, SMP, Model, Recipe
 from recycle.recipe.ineffective import settings_without_effect
 from recycle.recipe_yaml import load_recipe
 
@@ -109,10 +109,53 @@ def test_the_champion_has_six_members_on_the_same_images() -> None:
     assert {model.folds for model in recipe.models} == {(0,)}
 
 
-def test_all_families_holds_every_family_and_trains_on_cpu_cores_from_what_is_installed() -> None:
+def test_all_families_holds_every_family_of_detectors_and_trains_on_cpu_cores_from_what_is_installed() -> None:
     recipe = load_recipe("all-families")
-    kinds = get_args(get_args(Model)[0])
+    kinds = [kind for kind in get_args(get_args(Model)[0]) if kind.task == "detection"]
     assert sorted(type(model).__name__ for model in recipe.models) == sorted(kind.__name__ for kind in kinds)
     for model in recipe.models:
         assert require_weights(model) is None
         assert (model.pretrained, model.resources.num_gpus) == ("imagenet", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture", "encoder", "losses", "optimizer", "batch", "epochs"),
+    [
+        ("fpn-b3", "fpn", "tu-tf_efficientnet_b3.ns_jft_in1k", ["jaccard", "label_smoothing"], ("adamp", 1e-4), 4, 40),
+        ("fpn-seresnext101", "fpn", "se_resnext101_32x4d", ["jaccard"], ("adam", 1e-5), 16, 15),
+        ("fpn-b3-ce", "fpn", "tu-tf_efficientnet_b3.ns_jft_in1k", ["cross_entropy"], ("adamw", 1e-5), 8, 20),
+        ("deeplabv3plus-b3", "deeplabv3plus", "tu-tf_efficientnet_b3.ns_jft_in1k", None, ("adamw", 1e-4), 8, 20),
+    ],
+)
+def test_the_team_s_segmentation_models(
+    name: str,
+    architecture: str,
+    encoder: str,
+    losses: list[str] | None,
+    optimizer: tuple[str, float],
+    batch: int,
+    epochs: int,
+) -> None:
+    model = model_of("segmentation", name)
+    assert isinstance(model, SMP)
+    assert (model.architecture, model.encoder) == (architecture, encoder)
+    assert losses is None or [loss.type for loss in model.losses.pixels] == losses
+    assert (model.optimizer.type, model.optimizer.lr) == optimizer
+    assert (model.batch_size * model.accumulate, model.epochs, model.label_map_size) == (batch, epochs, 256)
+    types = [augmentation.type for augmentation in model.augmentations]
+    assert {"horizontal_flip", "vertical_flip", "shift_scale_rotate", "optical_distortion", "one_of"} < set(types)
+
+
+def test_the_best_of_the_team_s_segmentation_models_averages_weights_inside_lookahead() -> None:
+    model = model_of("segmentation", "fpn-b3")
+    assert model.optimizer.lookahead
+    assert model.averaging is not None
+    assert model.averaging.type == "swa"
+
+
+def test_the_segmentation_demo_trains_on_cpu_cores_from_what_is_installed() -> None:
+    recipe = load_recipe("segmentation-demo")
+    assert recipe.task == "segmentation"
+    for model in recipe.models:
+        assert require_weights(model) is None
+        assert model.resources.num_gpus == 0

@@ -55,6 +55,13 @@ RULES: dict[str, Rule] = {
     "duplicate_annotation": Rule(
         "an image, category and box must occur together once", repair="drop_duplicate_annotations"
     ),
+    "label_map_missing": Rule("an image must have its label map"),
+    "label_map_unreadable": Rule("a label map must be a readable PNG file"),
+    "label_map_format": Rule("a label map must have one channel of 8 bits, grey or by a palette: labels, not colours"),
+    "label_map_size": Rule("a label map must have its image's size"),
+    "label_map_value": Rule("a label must be 0, the number of a category counted from 1, or 255"),
+    "mask_missing": Rule("an object must have a mask where pixels are to be labelled"),
+    "too_many_classes": Rule("there may be at most 254 classes where pixels are to be labelled"),
     "image_in_both_parts": Rule("a test image is a training image too: its score says little", "warning"),
     "class_without_annotations": Rule("a class has no annotation", "warning"),
 }

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recycle.data.objects import Image, Objects, Results
-from recycle.recipe import RandomCrop, RandomResizedCrop
+from recycle.recipe import CropNonEmptyMask, RandomCrop, RandomResizedCrop
 
 FILL = 114
 """Grey value of what no image covers, as in YOLO."""
@@ -47,6 +47,26 @@ class CropRandomly:
         left, right = draw_span(sides[0], width, None if box is None else (box.left, box.right))
         top, bottom = draw_span(sides[1], height, None if box is None else (box.top, box.bottom))
         return Window(left, top, right, bottom)
+
+
+@dataclass(frozen=True)
+class CropAroundObject:
+    """Keeps a rectangle of an image that holds a drawn pixel of an object, wherever in the rectangle it is.
+
+    Args:
+        settings: How large it is.
+    """
+
+    settings: CropNonEmptyMask
+
+    def __call__(self, results: Results) -> Results:
+        """Replaces image and objects."""
+        objects = Objects.of(results)
+        height, width = results["img"].shape[:2]
+        x, y = _draw_pixel(objects) or (None, None)
+        left, right = _draw_span_over(width, self.settings.width, x)
+        top, bottom = _draw_span_over(height, self.settings.height, y)
+        return crop(results, objects, Window(left, top, right, bottom), self.settings.min_visible)
 
 
 @dataclass(frozen=True)
@@ -113,6 +133,21 @@ def _draw_box(objects: Objects, sides: tuple[int, int]) -> Window | None:
         int(np.clip(np.ceil(x2), 1, sides[0])),
         int(np.clip(np.ceil(y2), 1, sides[1])),
     )
+
+
+def _draw_pixel(objects: Objects) -> tuple[int, int] | None:
+    """Column and row of a pixel of one of the objects that are not to be ignored, all such pixels being alike."""
+    assert objects.masks is not None
+    rows, columns = np.nonzero(objects.masks[~objects.ignored].any(axis=0))
+    if not len(rows):
+        return None
+    drawn = np.random.randint(len(rows))
+    return int(columns[drawn]), int(rows[drawn])
+
+
+def _draw_span_over(side: int, length: int, pixel: int | None) -> tuple[int, int]:
+    held = None if pixel is None else (pixel, pixel + 1)
+    return draw_span(side, min(side, length), held)
 
 
 def _within(side: int, length: float) -> int:

@@ -13,6 +13,7 @@ from recycle.data.augmentations import Transform
 from recycle.data.coco import Annotation, Dataset, Image
 from recycle.data.mixing import Mixing
 from recycle.data.pseudo_images import PseudoImages
+from recycle.data.records import mask_or_box
 
 
 class DetectionImages(TorchDataset[dict[str, Any]]):
@@ -126,10 +127,9 @@ def _sample(
 
 def _instance(annotation: Annotation, labels: dict[int, int]) -> dict[str, Any]:
     x, y, width, height = annotation.bbox
-    right, bottom = x + width, y + height
     return {
-        "bbox": [x, y, right, bottom],
+        "bbox": [x, y, x + width, y + height],
         "bbox_label": labels[annotation.category_id],
         "ignore_flag": int(annotation.iscrowd),
-        "mask": annotation.segmentation or [[x, y, right, y, right, bottom, x, bottom]],
+        "mask": mask_or_box(annotation),
     }

@@ -1,10 +1,10 @@
 """From a folder to what a run trains on: read, checked, repaired, divided into test part and folds."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +13,30 @@ from recycle.data.coco import Dataset, read_coco, write_coco
 from recycle.data.findings import Findings, ValidationReport
 from recycle.data.folds import Folds, make_folds, read_folds, split_test, write_folds
 from recycle.data.json_files import read_json, write_json
+from recycle.data.labelled_pixels import load_labelled_pixels, pixel_samples
 from recycle.data.near_duplicates import group_near_duplicates
 from recycle.data.synthetic import write_synthetic
 from recycle.data.validation import LoadedDataset, load_dataset
 from recycle.errors import DataError
 from recycle.files import write_text
 from recycle.paths import RunPaths
-from recycle.recipe import Data
+from recycle.recipe import Data, Task
 
 TRAIN_FILE = "annotations.json"
 TEST_FILE = "test.json"
+
+
+class _Reading(NamedTuple):
+    """How a data set is read for a task, and of what each part of it must get its share."""
+
+    load: Callable[..., LoadedDataset]
+    samples: Callable[[Dataset], Dataset]
+
+
+READINGS: Mapping[Task, _Reading] = {
+    "detection": _Reading(load_dataset, lambda dataset: dataset),
+    "segmentation": _Reading(load_labelled_pixels, pixel_samples),
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +69,7 @@ def draw_sample(settings: Data, seed: int, paths: RunPaths) -> Path:
     return paths.sample
 
 
-def prepare_data(settings: Data, seed: int, folder: Path, paths: RunPaths) -> PreparedData:
+def prepare_data(settings: Data, seed: int, folder: Path, paths: RunPaths, task: Task = "detection") -> PreparedData:
     """Reads, checks, repairs and divides a data set; what was found is written to the run folder, whatever it is.
 
     Args:
@@ -63,6 +77,7 @@ def prepare_data(settings: Data, seed: int, folder: Path, paths: RunPaths) -> Pr
         seed: Seed of the division.
         folder: Holds `annotations.json`, optionally `test.json`, and the images.
         paths: The run folder.
+        task: What the images are annotated for.
 
     Raises:
         DataError: With everything that is wrong with the data, files, records, rules and values.
@@ -70,15 +85,16 @@ def prepare_data(settings: Data, seed: int, folder: Path, paths: RunPaths) -> Pr
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
     folder = folder.absolute()
-    parts = [load_dataset(folder / TRAIN_FILE, folder, repairs=settings.repair)]
+    reading = READINGS[task]
+    parts = [reading.load(folder / TRAIN_FILE, folder, repairs=settings.repair)]
     if (folder / TEST_FILE).is_file():
-        parts.append(load_dataset(folder / TEST_FILE, folder, repairs=settings.repair, labelled=False))
+        parts.append(reading.load(folder / TEST_FILE, folder, repairs=settings.repair, labelled=False))
     report = _report(parts)
     write_json(report.to_json(), paths.validation, indent=1)
     write_text(report.table() + "\n", paths.validation_table)
     report.raise_on_errors()
-    train, test, groups = _divide(parts, settings, seed)
-    folds = make_folds(train, groups, settings.folds, seed)
+    train, test, groups = _divide(parts, settings, seed, reading.samples)
+    folds = make_folds(reading.samples(train), groups, settings.folds, seed)
     return PreparedData(
         train=train,
         test=test,
@@ -147,7 +163,7 @@ def _find_training_images(test: LoadedDataset, train: LoadedDataset, findings: F
 
 
 def _divide(
-    parts: Sequence[LoadedDataset], settings: Data, seed: int
+    parts: Sequence[LoadedDataset], settings: Data, seed: int, samples: Callable[[Dataset], Dataset]
 ) -> tuple[Dataset, Dataset, npt.NDArray[np.int64]]:
     """Gives the training part, the test part, and the near-duplicate group of each training image."""
     loaded = parts[0]
@@ -155,7 +171,10 @@ def _divide(
     if len(parts) == 2:
         _require_same_classes(loaded.dataset, parts[1].dataset)
         return loaded.dataset, parts[1].dataset, groups
-    train, test = split_test(loaded.dataset, groups, settings.test_fraction, seed)
+    train, test = (
+        loaded.dataset.subset(image.id for image in part.images)
+        for part in split_test(samples(loaded.dataset), groups, settings.test_fraction, seed)
+    )
     kept = {image.id for image in train.images}
     return train, test, groups[[image.id in kept for image in loaded.dataset.images]]
 

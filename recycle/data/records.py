@@ -43,6 +43,13 @@ class Annotation:
     segmentation: Segmentation | None
 
 
+def mask_or_box(annotation: Annotation) -> Segmentation:
+    """The mask of an annotation, or its box as a polygon where there is none."""
+    x, y, width, height = annotation.bbox
+    right, bottom = x + width, y + height
+    return annotation.segmentation or [[x, y, right, y, right, bottom, x, bottom]]
+
+
 class RecordError(ValueError):
     """A record that breaks the format; `rule` names how."""
 

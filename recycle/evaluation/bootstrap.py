@@ -83,7 +83,7 @@ def draw_images(
     if resamples < 1:
         raise DataError(f"resamples must be at least 1, but got resamples={resamples}.")
     images = len(matches.image_ids)
-    return make_draws(matches, _image_counts(np.arange(images) if groups is None else groups, images, resamples, seed))
+    return make_draws(matches, image_counts(np.arange(images) if groups is None else groups, images, resamples, seed))
 
 
 def interval(samples: Samples, *, among: int = 1) -> Interval:
@@ -114,8 +114,21 @@ def difference(samples: Samples, others: Samples) -> Interval:
     return interval(samples - others)
 
 
-def _image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, seed: int) -> npt.NDArray[np.int32]:
-    """Shape (resamples, images): how often each image is drawn."""
+def image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, seed: int) -> npt.NDArray[np.int32]:
+    """Draws images, those of a group together.
+
+    Args:
+        groups: Shape (images,), as for `resample`.
+        images: Number of images.
+        resamples: How many draws.
+        seed: Equal seeds give equal draws.
+
+    Returns:
+        Shape (resamples, images): how often each image is drawn.
+
+    Raises:
+        DataError: If there is not one group for each image.
+    """
     if groups.shape != (images,):
         raise DataError(f"Groups must be one for each of {images} images, but got shape {groups.shape}.")
     names, group_of = np.unique(groups, return_inverse=True)

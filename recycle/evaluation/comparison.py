@@ -53,43 +53,24 @@ class Comparison:
         return self.interval.verdict
 
 
-class Comparator:
-    """Rates competitors on parts of the images; a score is the mean over the parts that a competitor covers.
+class DrawnScores:
+    """Scores of competitors, and those of the same draws of images."""
 
-    Args:
-        truth: The data set, which may hold further images.
-        group_of: Near-duplicate group of each image by its id; a group is drawn as a whole.
-        parts: Ids of the images of each part, the folds for example; one part pools all images.
-        metric: What is scored.
-        seed: Of the draws.
-    """
-
-    def __init__(
-        self,
-        truth: Dataset,
-        group_of: Mapping[int, int],
-        parts: Sequence[npt.NDArray[np.int64]],
-        metric: Metric,
-        seed: int,
-    ) -> None:
-        self._truth, self._group_of, self._parts = truth, group_of, parts
-        self._iou_thrs, self._seed = IOU_THRS[metric], seed
+    def __init__(self) -> None:
         self._scores: dict[str, float] = {}
         self._samples: dict[str, npt.NDArray[np.float64]] = {}
         self._covered: dict[str, npt.NDArray[np.int64]] = {}
-        self._draws: dict[bytes, Draws] = {}
 
-    def add(self, name: str, predictions: Predictions) -> None:
-        """Takes up a competitor: predictions of one model.
+    def take(self, name: str, score: float, samples: npt.NDArray[np.float64], covered: npt.NDArray[np.int64]) -> None:
+        """Takes up a competitor.
 
-        Raises:
-            DataError: If predictions do not fit the truth, see `match`.
+        Args:
+            name: Its name.
+            score: Its score.
+            samples: Shape (resamples,), its score in each draw.
+            covered: Ids of the images that it was scored on.
         """
-        covered = [part[np.isin(part, predictions.covered)] for part in self._parts]
-        matches = [match(predictions.of_images(part), self._truth, self._iou_thrs) for part in covered if part.size]
-        self._scores[name] = float(np.mean([mean_average_precision(one) for one in matches]))
-        self._samples[name] = np.mean([self._resampled(one) for one in matches], axis=0)
-        self._covered[name] = np.concatenate(covered)
+        self._scores[name], self._samples[name], self._covered[name] = score, samples, covered
 
     def rate(self) -> dict[str, Rating]:
         """Returns the ratings of all competitors in the order in which they were taken up."""
@@ -110,6 +91,42 @@ class Comparator:
             for name, other in pairs
             if np.array_equal(self._covered[name], self._covered[other])
         )
+
+
+class Comparator(DrawnScores):
+    """Rates competitors on parts of the images; a score is the mean over the parts that a competitor covers.
+
+    Args:
+        truth: The data set, which may hold further images.
+        group_of: Near-duplicate group of each image by its id; a group is drawn as a whole.
+        parts: Ids of the images of each part, the folds for example; one part pools all images.
+        metric: What is scored.
+        seed: Of the draws.
+    """
+
+    def __init__(
+        self,
+        truth: Dataset,
+        group_of: Mapping[int, int],
+        parts: Sequence[npt.NDArray[np.int64]],
+        metric: Metric,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self._truth, self._group_of, self._parts = truth, group_of, parts
+        self._iou_thrs, self._seed = IOU_THRS[metric], seed
+        self._draws: dict[bytes, Draws] = {}
+
+    def add(self, name: str, predictions: Predictions) -> None:
+        """Takes up a competitor: predictions of one model.
+
+        Raises:
+            DataError: If predictions do not fit the truth, see `match`.
+        """
+        covered = [part[np.isin(part, predictions.covered)] for part in self._parts]
+        matches = [match(predictions.of_images(part), self._truth, self._iou_thrs) for part in covered if part.size]
+        score = float(np.mean([mean_average_precision(one) for one in matches]))
+        self.take(name, score, np.mean([self._resampled(one) for one in matches], axis=0), np.concatenate(covered))
 
     def _resampled(self, matches: Matches) -> npt.NDArray[np.float64]:
         """Competitors on the same images share their draws, which pairs them."""

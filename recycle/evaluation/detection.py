@@ -2,8 +2,9 @@
 
 import contextlib
 import io
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,26 @@ class DetectionScores:
     map_large: float | None
     classes: dict[str, ClassScores]
     images: int
+
+    columns: ClassVar[Mapping[str, str]] = {
+        "map50": "mAP50",
+        "map": "mAP",
+        "map75": "mAP75",
+        "map_small": "small",
+        "map_medium": "medium",
+        "map_large": "large",
+    }
+    """Titles of what a table shows, the main score first."""
+
+    @property
+    def main(self) -> float | None:
+        """The score by which competitors are ranked."""
+        return self.map50
+
+    @property
+    def of_classes(self) -> dict[str, float | None]:
+        """The main score of each class."""
+        return {name: one.map50 for name, one in self.classes.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Returns the scores under their names, ready for `json.dump`."""

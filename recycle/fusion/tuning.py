@@ -33,6 +33,14 @@ class TunedFusion:
     trials: tuple[FusionTrial, ...]
 
 
+@dataclass(frozen=True)
+class ScoredParameters:
+    """Values that were tried, by name, and their score."""
+
+    parameters: Mapping[str, Any]
+    score: float
+
+
 def tune(
     objective: FusionObjective,
     space: Space,
@@ -55,23 +63,46 @@ def tune(
         RecipeError: If there is less than one trial, or settings to start from are outside the space.
         DataError: If a label is not that of a class.
     """
+
+    def score(parameters: Mapping[str, Any]) -> float:
+        return objective(settings_of(parameters, objective.models))
+
+    first = [parameters_of(settings, objective.models) for settings in dict.fromkeys(start)]
+    tried = tune_parameters(score, space, first, trials, seed, time_budget_s)
+    named = tuple(FusionTrial(settings_of(one.parameters, objective.models), one.score) for one in tried)
+    best = max(named, key=lambda one: one.score)
+    return TunedFusion(best.settings, best.score, named)
+
+
+def tune_parameters(
+    score: Callable[[Mapping[str, Any]], float],
+    space: Space,
+    start: Sequence[Mapping[str, Any]],
+    trials: int,
+    seed: int,
+    time_budget_s: float | None = None,
+) -> list[ScoredParameters]:
+    """Searches over named values; arguments and errors as for `tune`.
+
+    Returns:
+        All that were tried, in order, with what the space gives beside its suggestions.
+    """
     if trials < 1:
         raise RecipeError(f"trials must be at least 1, but got trials={trials}.")
-    tried: list[FusionTrial] = []
+    tried: list[ScoredParameters] = []
 
     def scored(trial: optuna.Trial) -> float:
         constants = space(trial)
-        settings = settings_of({**trial.params, **constants}, objective.models)
-        tried.append(FusionTrial(settings, objective(settings)))
+        parameters = {**trial.params, **constants}
+        tried.append(ScoredParameters(parameters, score(parameters)))
         return tried[-1].score
 
     with quiet_optuna():
         study = optuna.create_study(direction="maximize", sampler=_sampler(seed))
-        for settings in dict.fromkeys(start):
-            study.enqueue_trial(parameters_of(settings, objective.models))
+        for parameters in start:
+            study.enqueue_trial(dict(parameters))
         study.optimize(scored, n_trials=trials, timeout=time_budget_s)
-    best = max(tried, key=lambda one: one.score)
-    return TunedFusion(best.settings, best.score, tuple(tried))
+    return tried
 
 
 def _sampler(seed: int) -> optuna.samplers.TPESampler:

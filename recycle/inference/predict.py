@@ -4,24 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.model import BaseModel
-from torch.utils.data import DataLoader
 
 from recycle.data.coco import Dataset
 from recycle.data.image_cache import NO_CACHE, ImageCache
-from recycle.data.loading import DetectionImages
-from recycle.data.workers import loader_options
-from recycle.inference.views import collate_views, merge_views, unflip, views_pipeline
+from recycle.inference.batches import predicted_views
+from recycle.inference.views import merge_views, unflip
 from recycle.predictions.boxes import clip_xyxy
 from recycle.predictions.values import Predictions, concatenate
 from recycle.recipe import Model
 
 SHORTEST_SIDE = 1e-3
 """Boxes thinner than this, in pixels, are rounding errors."""
-
-LARGEST_BATCH = 8
-"""Beyond it prediction gets hardly faster, and views larger than the images of training must fit into memory too."""
 
 
 def predict(network: BaseModel, dataset: Dataset, settings: Model, cache: ImageCache = NO_CACHE) -> Predictions:
@@ -48,33 +42,10 @@ def predict_batches(
     Yields:
         Predictions of the next images, in the order of the data set.
     """
-    pipeline = views_pipeline(settings.image_size, settings.tta.all_views(), cache)
-    resources = settings.resources
-    loader = DataLoader(
-        DetectionImages(dataset, pipeline, seed=0),
-        # Training a batch takes more memory than predicting it.
-        batch_size=min(settings.batch_size, LARGEST_BATCH),
-        collate_fn=collate_views,
-        **loader_options(resources.num_cpus, has_gpu=bool(resources.num_gpus)),
-    )
     sizes = {image.id: (image.width, image.height) for image in dataset.images}
-    network.eval()
-    for views in loader:
-        predicted = [
-            _to_columns(_predict_view(network, view, settings.precision), sizes, settings.name) for view in views
-        ]
+    for views in predicted_views(network, dataset, settings, cache):
+        predicted = [_to_columns([unflip(sample) for sample in view], sizes, settings.name) for view in views]
         yield merge_views(predicted, sizes, settings.tta, settings.name)
-
-
-@torch.no_grad()
-def _predict_view(network: BaseModel, batch: dict[str, Any], precision: str) -> list[Any]:
-    """Gives mmdet's `DetDataSample`s of one batch of one view, boxes as they lie in the original images."""
-    device_type = next(network.parameters()).device.type
-    is_mixed = device_type == "cuda" and precision != "fp32"
-    # Of the two halves, fp16 tells more scores apart.
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float16
-    with torch.autocast(device_type, dtype=dtype, enabled=is_mixed):
-        return [unflip(sample.cpu()) for sample in network.test_step(batch)]
 
 
 def to_predictions(samples: Sequence[Any], dataset: Dataset, name: str) -> Predictions:

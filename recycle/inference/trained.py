@@ -10,7 +10,7 @@ from recycle.errors import RecipeError
 from recycle.fusion.calibration import Calibrator, calibrated
 from recycle.fusion.ensemble import ENSEMBLE, MemberPredictions, fuse_members
 from recycle.fusion.methods import fuse_by
-from recycle.fusion.settings import settings_of
+from recycle.fusion.settings import settings_of, weight_parameter
 from recycle.predictions.values import Predictions
 from recycle.recipe import TTA, Model, Recipe, name_in_recipe
 
@@ -69,7 +69,9 @@ class TrainedEnsemble:
         """The ensemble without the models that its fusion leaves out, which need not predict."""
         if self.fusion is None:
             return self
-        weights = settings_of(self.fusion, self.models).weight_of(self.models)
+        weights = {name: self.fusion.get(weight_parameter(name), 1) for name in self.models}
+        if not any(weights.values()):  # which says as little as equal ones
+            return self
         return replace(self, members=tuple(member for member in self.members if weights[member.model] > 0))
 
     def without_tta(self) -> "TrainedEnsemble":

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from recycle.recipe import ATSS, DINO, YOLO, DetectoRS, EfficientDet, MaskRCNNSwin, Model, OpenMMLab
+from recycle.recipe import ATSS, DINO, SMP, YOLO, DetectoRS, EfficientDet, MaskRCNNSwin, Model, OpenMMLab
 from recycle.recipe.openmmlab import TwoStage
 
 # Each for one image of 640 px.
@@ -63,6 +63,12 @@ def relative_cost(settings: Model) -> float:
 
 def _cost_of_image(settings: Model) -> float:
     """What grows with the image, at 640 px."""
+    if isinstance(settings, SMP):
+        return BACKBONE_COST.get(settings.encoder, TIMM_COST) + PYRAMID
+    return _cost_of_detector(settings)
+
+
+def _cost_of_detector(settings: Model) -> float:
     match settings:
         case YOLO():
             return YOLO_COST[settings.family][settings.size]
@@ -75,6 +81,7 @@ def _cost_of_image(settings: Model) -> float:
             return _backbone(settings) + head * _width(settings.fpn_channels)
         case DetectoRS():
             return 2 * (ATROUS_FACTOR * _backbone(settings) + PYRAMID * _width(settings.fpn_channels))
+    assert isinstance(settings, TwoStage)
     return _backbone(settings) + PYRAMID * _width(settings.fpn_channels)
 
 

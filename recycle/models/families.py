@@ -12,16 +12,24 @@ from mmengine.model import BaseModel
 from mmengine.registry import DefaultScope
 
 from recycle.errors import RecycleWarning, WeightsError
-from recycle.models import efficientdet, recursive_backbone, yolo  # noqa: F401 - registers RecursiveTimmFeatures
+from recycle.models import (  # noqa: F401 - registers RecursiveTimmFeatures
+    efficientdet,
+    recursive_backbone,
+    segmentation,
+    yolo,
+)
 from recycle.models.checkpoints import load_matching_weights, use_safe_loader
 from recycle.models.losses import apply_losses
 from recycle.models.openmmlab.backbones import is_backbone_file
 from recycle.models.openmmlab.configuration import openmmlab
 from recycle.models.prerequisites import is_path
-from recycle.recipe import EfficientDet, Model, OpenMMLab
+from recycle.recipe import SMP, YOLO, EfficientDet, Model, OpenMMLab
 
 COUNTER = "num_batches_tracked"
 """Of batch normalisation; old checkpoints have none."""
+
+BACKGROUND_WEIGHT = 1.0
+"""Of pixels that show no object, where classes are weighed."""
 
 FURTHER_CLASSES = 1000
 """So many more show even where widths follow the classes only roughly."""
@@ -51,9 +59,7 @@ def build_untrained(settings: Model, class_count: int, class_weights: Sequence[f
     if not DefaultScope.check_instance_created("recycle"):
         DefaultScope.get_instance("recycle", scope_name="mmdet")
         MMLogger.get_instance("recycle", log_level="WARNING")  # the initialisation of every tensor is not worth a line
-    config = _config(settings, class_count)
-    apply_losses(config, settings.losses, class_weights)
-    model: BaseModel = MODELS.build(config)
+    model: BaseModel = MODELS.build(_config(settings, class_count, class_weights))
     return model
 
 
@@ -83,9 +89,19 @@ def _class_tensors(model: BaseModel, settings: Model, class_count: int) -> set[s
     return {name for name, tensor in model.state_dict().items() if shapes[name] != tensor.shape}
 
 
-def _config(settings: Model, class_count: int) -> ConfigDict:
+def _config(settings: Model, class_count: int, class_weights: Sequence[float] | None) -> ConfigDict:
+    if isinstance(settings, SMP):
+        weights = None if class_weights is None else [BACKGROUND_WEIGHT, *class_weights]
+        return segmentation.segmentation(settings, class_count, weights)
+    config = _detector(settings, class_count)
+    apply_losses(config, settings.losses, class_weights)
+    return config
+
+
+def _detector(settings: Model, class_count: int) -> ConfigDict:
     if isinstance(settings, OpenMMLab):
         return openmmlab(settings, class_count)
     if isinstance(settings, EfficientDet):
         return efficientdet.efficientdet(settings, class_count)
+    assert isinstance(settings, YOLO)
     return yolo.yolo(settings, class_count)

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from recycle.data.coco import Dataset
 from recycle.errors import RecipeError
-from recycle.models.weights import find_weights
-from recycle.recipe import YOLO, EfficientDet, MaskRCNNSwin, Model, OpenMMLab
+from recycle.models.weights import SMP_PREFIX, find_weights
+from recycle.recipe import SMP, YOLO, EfficientDet, MaskRCNNSwin, Model, OpenMMLab
 from recycle.recipe.efficientdet import EFFICIENTDET_BACKBONES
 from recycle.recipe.openmmlab import TIMM_PREFIX
+from recycle.recipe.segmentation import PACKAGED_ENCODER, TIMM_ENCODER
 
 MISSING_ULTRALYTICS = (
     "The YOLO families need ultralytics, which is licensed under AGPL-3.0 and not installed by default: "
@@ -44,6 +45,13 @@ def require_weights(settings: Model) -> Path | None:
 
         load_checkpoint(path)
     return path
+
+
+def weights_name(encoder: str) -> str:
+    """What `find_weights` knows the ImageNet weights of a segmentation network's encoder by."""
+    if encoder.startswith(TIMM_ENCODER):
+        return f"{TIMM_PREFIX}{encoder.removeprefix(TIMM_ENCODER)}"
+    return f"{SMP_PREFIX}{encoder}"
 
 
 def missing_masks(settings: Model, train: Dataset) -> list[str]:
@@ -86,4 +94,6 @@ def _backbone_to_find(settings: Model) -> str | None:
         return settings.backbone
     if isinstance(settings, EfficientDet) and settings.pretrained == "imagenet" and settings.size != "lite0":
         return f"{TIMM_PREFIX}{EFFICIENTDET_BACKBONES[settings.size]}"
+    if isinstance(settings, SMP) and settings.pretrained == "imagenet" and settings.encoder != PACKAGED_ENCODER:
+        return weights_name(settings.encoder)
     return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from recycle.recipe import ATSS, DINO, YOLO, DetectoRS, EfficientDet, MaskRCNNSwin, Model, OpenMMLab
+from recycle.recipe import ATSS, DINO, SMP, YOLO, DetectoRS, EfficientDet, MaskRCNNSwin, Model, OpenMMLab
 from recycle.recipe.openmmlab import TwoStage
 
 # Millions of parameters.
@@ -49,6 +49,8 @@ TOWERS = 9
 MASK_HEAD = 2.6
 DINO_LAYER = 1.3
 """With 256 channels and 1024 between."""
+PIXEL_DECODER = 4
+"""Of networks that label pixels; those of smp have one to nine."""
 
 MILLION = 1e6
 BYTES = 4
@@ -73,6 +75,11 @@ def checkpoints_gib(settings: Model, count: int) -> float:
     return parameters(settings) * BYTES * (with_state * copies + alone) / GIB
 
 
+def predictions_gib(settings: Model, images: int, labels: int) -> float:
+    """About how much disk a member's predictions take, in GiB: boxes next to nothing, pixels a byte for each label."""
+    return images * labels * settings.label_map_size**2 / GIB if isinstance(settings, SMP) else 0.0
+
+
 def _copies(phase: Model) -> int:
     """Numbers that a resumable checkpoint holds for each parameter."""
     optimizer = phase.optimizer
@@ -82,10 +89,9 @@ def _copies(phase: Model) -> int:
 
 def _millions(settings: Model) -> float:
     match settings:
-        case YOLO():
-            return YOLO_SIZE[settings.size]
-        case EfficientDet():
-            return EFFICIENTDET_SIZE[settings.size]
+        case YOLO() | EfficientDet():
+            sizes = YOLO_SIZE if isinstance(settings, YOLO) else EFFICIENTDET_SIZE
+            return sizes[settings.size]
         case DINO():
             layers = settings.encoder_layers + settings.decoder_layers
             return _backbone(settings) + layers * DINO_LAYER * (settings.channels / 256) ** 2
@@ -93,6 +99,8 @@ def _millions(settings: Model) -> float:
             return _backbone(settings) + TOWERS * (settings.fpn_channels / 256) ** 2
         case DetectoRS():
             return 2 * 2 * _backbone(settings) + _heads(settings)
+        case SMP():
+            return BACKBONE_SIZE.get(settings.encoder, TIMM_SIZE) + PIXEL_DECODER
     return _backbone(settings) + _heads(settings)
 
 

@@ -24,6 +24,9 @@ ADDRESSES = {
 }
 """Of the backbones that mmdet builds; those of mmdet's configurations."""
 
+SMP_PREFIX = "smp/"
+"""Names encoders of segmentation_models.pytorch's own."""
+
 SECONDS_TO_ANSWER = 30
 
 
@@ -31,16 +34,16 @@ def find_weights(backbone: str) -> Path:
     """Finds the ImageNet weights of a backbone.
 
     Args:
-        backbone: As a recipe names it: `resnet50`, `swin_l`, `timm/convnext_tiny`.
+        backbone: As a recipe names it: `resnet50`, `swin_l`, `timm/convnext_tiny`; or `smp/` and an encoder of smp.
 
     Returns:
         The file in PyTorch's hub folder (`$TORCH_HOME/hub/checkpoints`), downloaded if it was not there.
 
     Raises:
-        RecipeError: If timm has no such model.
+        RecipeError: If timm or smp has no such model.
         WeightsError: If it is neither there nor can be downloaded; names the file and where to put it.
     """
-    address, name = _timm_source(backbone) if backbone.startswith(TIMM_PREFIX) else _source(ADDRESSES[backbone])
+    address, name = _source(backbone)
     path = _hub_folder() / name
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,14 +51,17 @@ def find_weights(backbone: str) -> Path:
     return path
 
 
-def _source(address: str) -> tuple[str, str]:
-    return address, Path(address).name
+def _source(backbone: str) -> tuple[str, str]:
+    """Address and name of the file."""
+    if backbone.startswith(TIMM_PREFIX):
+        from recycle.models.backbones import pretrained_source  # noqa: PLC0415 - torch takes seconds to import
 
+        return pretrained_source(backbone.removeprefix(TIMM_PREFIX))
+    if backbone.startswith(SMP_PREFIX):
+        from recycle.models.encoders import published_weights  # noqa: PLC0415
 
-def _timm_source(backbone: str) -> tuple[str, str]:
-    from recycle.models.backbones import pretrained_source  # noqa: PLC0415 - torch takes seconds to import
-
-    return pretrained_source(backbone.removeprefix(TIMM_PREFIX))
+        return published_weights(backbone.removeprefix(SMP_PREFIX))
+    return ADDRESSES[backbone], Path(ADDRESSES[backbone]).name
 
 
 def _hub_folder() -> Path:

@@ -94,11 +94,8 @@ def fuse_run(run: TrainedRun, console: Console, *, time_budget_s: float | None =
     Raises:
         TrainingError: If no member has out-of-fold predictions.
     """
-    try:
-        members = _read_members(run)
-    except TrainingError:
-        write_report_or_warn(run.paths, console)
-        raise
+    require_out_of_fold(run, console)
+    members = _read_members(run)
     model_oof = pool_out_of_fold(members)
     objective = FusionObjective(model_oof, run.prepared.train, run.prepared.folds, run.recipe.fusion.metric)
     found = find_ensemble(_task(run, objective, time_budget_s), console.print)
@@ -146,10 +143,19 @@ def _task(run: TrainedRun, objective: FusionObjective, time_budget_s: float | No
     )
 
 
-def _read_members(run: TrainedRun) -> list[MemberPredictions]:
+def require_out_of_fold(run: TrainedRun, console: Console) -> None:
+    """Writes the report and ends a run that has nothing to find an ensemble by.
+
+    Raises:
+        TrainingError: If no member has out-of-fold predictions.
+    """
     if not any(entry.oof for entry in run.members):
+        write_report_or_warn(run.paths, console)
         reasons = "; ".join(f"{name}: {reason}" for name, reason in run.failed.items())
         raise TrainingError(f"no member that leaves out a fold could be trained: {reasons}")
+
+
+def _read_members(run: TrainedRun) -> list[MemberPredictions]:
     root = run.paths.root
     return [
         MemberPredictions(
@@ -171,9 +177,14 @@ def _write(run: TrainedRun, results: Results, ensemble: Ensemble, study: Ensembl
     write_sample_pictures(prepared.train, ensemble.oof, PICTURES, paths.pictures / "oof")
     write_sample_pictures(prepared.test, ensemble.test, PICTURES, paths.pictures / "test")
     draw_study(study, paths.pictures / "fusion")
-    write_json({entry.member: _times(entry) for entry in run.members}, paths.timing, indent=1)
+    write_json(member_times(run), paths.timing, indent=1)
     write_json(study.to_json(), paths.fusion_study, indent=1)
     write_json(results.to_json(), paths.results, indent=1)
+
+
+def member_times(run: TrainedRun) -> dict[str, object]:
+    """The document `timing.json`."""
+    return {entry.member: _times(entry) for entry in run.members}
 
 
 def _times(entry: FinishedMember) -> dict[str, object]:
@@ -190,6 +201,11 @@ def _show(results: Results, study: EnsembleStudy, paths: RunPaths, console: Cons
         console.print(table)
     for one in results.rounds:
         console.print(round_sentence(one))
+    show_failures(results, paths, console)
+
+
+def show_failures(results: Results, paths: RunPaths, console: Console) -> None:
+    """Names members that were given up, and where everything else lies."""
     for name, reason in results.failed.items():
         console.print(f"Failed: {name}: {reason}")
     console.print(f"Results: {paths.results}, submission: {paths.submission}, pictures: {paths.pictures}")

@@ -11,6 +11,7 @@ from recycle.evaluation.detection import evaluate
 from recycle.fusion.inputs.read import read_inputs
 from recycle.fusion.inputs.reference import Reference, Size, find_reference
 from recycle.fusion.methods import FusionSettings, fuse_by
+from recycle.orchestration.fuse_label_maps import fuse_label_maps, hold_label_maps
 from recycle.predictions.coco_results import write_coco_results
 from recycle.predictions.submission import write_detection_csv
 from recycle.predictions.values import Predictions
@@ -33,7 +34,8 @@ def fuse_files(
     """Reads predictions in any format, fuses them, writes the result and, where the truth is known, scores all.
 
     Args:
-        inputs: Files and folders, see `recycle.fusion.inputs.formats.read_all`.
+        inputs: Files and folders, see `recycle.fusion.inputs.formats.read_all`; or submissions of label maps alone,
+            which are fused by hard voting.
         out: The file to write: a submission for `.csv`, COCO results for `.json`.
         settings: How to fuse; weights are in the order of the inputs.
         truth: A COCO file of the images, with annotations to score against or without.
@@ -47,6 +49,18 @@ def fuse_files(
     """
     _require_weights(settings.weights, inputs)
     reference = find_reference(truth, inputs)
+    if hold_label_maps(inputs):
+        _require_another_file(out, inputs)
+        fuse_label_maps(
+            inputs,
+            out,
+            settings.weights,
+            reference=reference,
+            image_size=image_size,
+            allow_missing=allow_missing,
+            console=console,
+        )
+        return
     _require_writable(out, inputs, reference)
     read = read_inputs(inputs, reference, image_size, strict=strict, allow_missing=allow_missing)
     console.print(inputs_table(read.summaries))
@@ -70,10 +84,14 @@ def _require_writable(out: Path, inputs: Sequence[Path], reference: Reference | 
     """Refuses what cannot be written before anything is read."""
     if out.suffix not in (".csv", ".json"):
         raise DataError(f"{out}: the result must be a .csv or .json file, but got {out.suffix or 'no suffix'}")
-    if out.resolve() in [path.resolve() for path in inputs]:
-        raise DataError(f"{out}: the result must not take the place of an input")
+    _require_another_file(out, inputs)
     if out.suffix == ".json" and reference is None:
         raise DataError(f"{out}: COCO results need ids of images and categories: give --truth, or write a .csv")
+
+
+def _require_another_file(out: Path, inputs: Sequence[Path]) -> None:
+    if out.resolve() in [path.resolve() for path in inputs]:
+        raise DataError(f"{out}: the result must not take the place of an input")
 
 
 def _write(fused: Predictions, out: Path, file_names: Mapping[int, str], reference: Reference | None) -> None:

@@ -11,6 +11,7 @@ from recycle.data.json_files import read_json
 from recycle.errors import DataError, ResumeError
 from recycle.orchestration.open_run import require_run
 from recycle.paths import RunPaths, leaderboard_of
+from recycle.recipe.settings import main_score
 from recycle.report.leaderboard import Board, Submission, append_submission, read_leaderboard
 from recycle.report.leaderboard_relation import relate
 from recycle.report.leaderboard_tables import expectation_line, leaderboard_table, relation_lines
@@ -67,14 +68,14 @@ def show_leaderboard(runs: Path, console: Console) -> None:
 
 
 def validation_score(paths: RunPaths) -> float | None:
-    """The ensemble's pooled out-of-fold mAP50 of a finished run; None where there was nothing to score against.
+    """The ensemble's pooled out-of-fold main score of a finished run; None where there was nothing to score against.
 
     Raises:
         DataError: If the results cannot be read.
     """
     document: Any = read_json(paths.results)
     try:
-        score: float | None = document["ensemble"]["oof"]["map50"]
+        score: float | None = main_score(document["ensemble"]["oof"])
     except (KeyError, TypeError) as error:
         raise DataError(f"{paths.results}: not the results of a run: {error!r}") from None
     return score

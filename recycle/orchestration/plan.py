@@ -25,6 +25,7 @@ DECISIVE_PACKAGES = (
     "numpy",
     "albumentations",
     "pycocotools",
+    "segmentation-models-pytorch",
 )
 """Another version of one of these may train another network."""
 
@@ -115,8 +116,8 @@ def _plan(
         seed=seed_for(recipe.seed, name),
         key=digest({**shared, "model": settings, "fold": fold, "seed": recipe.seed}),
         work_dir=paths.member(round_index, name).absolute(),
-        oof=None if fold == "all" else paths.predictions(round_index, "oof", name).absolute(),
-        test=paths.predictions(round_index, "test", name).absolute(),
+        oof=None if fold == "all" else paths.predictions(round_index, "oof", name, model.task).absolute(),
+        test=paths.predictions(round_index, "test", name, model.task).absolute(),
         cache_name=image_cache_name(paths),
         cache_gib=recipe.data.image_cache_gib,
         checkpoints=recipe.checkpoints,

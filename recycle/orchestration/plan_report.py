@@ -106,7 +106,7 @@ def _seen(labelled: int, recipe: Recipe, round_index: int) -> int:
 
 def _prepared(recipe: Recipe, data: Path) -> PreparedData:
     with TemporaryDirectory() as folder:
-        return prepare_data(recipe.data, recipe.seed, data, RunPaths(Path(folder)))
+        return prepare_data(recipe.data, recipe.seed, data, RunPaths(Path(folder)), recipe.task)
 
 
 def _planned(model: Model, fold: Fold, images: int, probes: Path) -> PlannedMember:

@@ -1,7 +1,7 @@
 """New images through all members of a finished ensemble, side by side as the cluster allows."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,13 +14,11 @@ from recycle.data.coco import Dataset
 from recycle.data.image_cache import open_image_cache
 from recycle.data.new_images import read_new_images
 from recycle.errors import DataError, RecycleError, ResourceError
-from recycle.inference.trained import TrainedEnsemble, fuse_predictions
+from recycle.inference.trained import TrainedEnsemble
 from recycle.orchestration.cluster import cluster_nodes, connected
 from recycle.orchestration.image_caches import image_caches_removed
 from recycle.orchestration.nodes import GIB, Needs, Node
-from recycle.predictions.coco_results import write_coco_results
-from recycle.predictions.submission import write_detection_csv
-from recycle.predictions.values import Predictions, concatenate
+from recycle.orchestration.prediction_outputs import OUTPUTS
 from recycle.recipe import Model, Resources
 from recycle.report.prediction_progress import PredictionProgress
 
@@ -35,22 +33,23 @@ def predict_images(ensemble: TrainedEnsemble, source: Path, out: Path, console: 
         ensemble: The members; each runs on what it was trained with, or on the best node's resources if that has less.
         source: A folder of images or a COCO file, see `recycle.data.new_images`; images and weights must lie at the
             same paths on all nodes.
-        out: The file to write: a submission for `.csv`, COCO results for `.json`.
+        out: The file to write: a submission for `.csv`; COCO results for `.json`, where boxes are found.
         console: Where progress is shown.
 
     Raises:
         RecycleError: If an image or the file is not usable, before anything runs, or a member cannot predict.
     """
-    _require_known_format(out)
+    output = OUTPUTS[ensemble.recipe.task]
+    _require_known_format(out, output.formats)
     images = read_new_images(source, ensemble.categories)
     ensemble = ensemble.in_use()
     cache_name = uuid4().hex
     progress = PredictionProgress(console, len(images.images))
-    with connected(), image_caches_removed(cache_name), progress:
-        predictions = _predict_members(ensemble, images, cache_name, progress)
-    fused = fuse_predictions(ensemble, predictions, images)
-    _write(fused, images, out)
-    console.print(f"{len(fused)} boxes on {len(images.images)} images: {out}")
+    with connected(), image_caches_removed(cache_name), output(ensemble, images) as taking:
+        with progress:
+            _predict_members(ensemble, images, cache_name, progress, taking.take)
+        written = taking.write(out)
+    console.print(f"{written} on {len(images.images)} images: {out}")
 
 
 def available_resources(wanted: Resources, nodes: Sequence[Mapping[str, float]]) -> Resources:
@@ -69,11 +68,14 @@ def available_resources(wanted: Resources, nodes: Sequence[Mapping[str, float]])
 
 
 def _predict_members(
-    ensemble: TrainedEnsemble, images: Dataset, cache_name: str, progress: PredictionProgress
-) -> dict[str, Predictions]:
+    ensemble: TrainedEnsemble,
+    images: Dataset,
+    cache_name: str,
+    progress: PredictionProgress,
+    take: Callable[[str, Any], int],
+) -> None:
     nodes, shared = [node.resources for node in cluster_nodes()], ray.put(images)
     cache = cache_name, ensemble.recipe.data.image_cache_gib
-    parts: dict[str, list[Predictions]] = {member.name: [] for member in ensemble.members}
     running: dict[Stream, str] = {}
     for member in ensemble.members:
         settings = _with_available_resources(ensemble.settings_of(member), nodes)
@@ -84,9 +86,7 @@ def _predict_members(
         if part is None:
             progress.finished(running.pop(stream))
         else:
-            parts[running[stream]].append(part)
-            progress.advance(running[stream], len(part.coverage[0]))
-    return {name: concatenate(batches) for name, batches in parts.items()}
+            progress.advance(running[stream], take(running[stream], part))
 
 
 def _with_available_resources(settings: Model, nodes: Sequence[Mapping[str, float]]) -> Model:
@@ -105,27 +105,27 @@ def _start(settings: Model, weights: Path, images: "ray.ObjectRef[Dataset]", cac
     ).remote(settings, weights, images, cache)
 
 
-def _predict_member(settings: Model, weights: Path, images: Dataset, cache: tuple[str, float]) -> Iterator[Predictions]:
+def _predict_member(settings: Model, weights: Path, images: Dataset, cache: tuple[str, float]) -> Iterator[Any]:
     """Runs in a process of its own; of the cache it gets the name and the limit in GiB."""
     if not settings.resources.num_gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides GPUs only from those who ask for some
     import cv2  # noqa: PLC0415
     import torch  # noqa: PLC0415 - takes seconds, which only this process needs to spend
 
+    from recycle.inference.by_task import prediction_batches  # noqa: PLC0415
     from recycle.inference.networks import load_network  # noqa: PLC0415
-    from recycle.inference.predict import predict_batches  # noqa: PLC0415
 
     torch.set_num_threads(max(1, int(settings.resources.num_cpus)))
     network = load_network(settings, len(images.categories), weights)
     cv2.setNumThreads(0)  # as in training: images are prepared beside each other
     with open_image_cache(*cache) as opened:
-        yield from predict_batches(network, images, settings, opened)
+        yield from prediction_batches(network, images, settings, opened)
 
 
-def _next(stream: Stream, member: str) -> Predictions | None:
+def _next(stream: Stream, member: str) -> Any:  # noqa: ANN401 - what the task's networks predict
     """The next batch of a member; None after its last."""
     try:
-        part: Predictions = ray.get(next(stream))
+        part = ray.get(next(stream))
     except StopIteration:
         return None
     except RecycleError as error:
@@ -137,13 +137,8 @@ def _next(stream: Stream, member: str) -> Predictions | None:
     return part
 
 
-def _require_known_format(out: Path) -> None:
-    if out.suffix not in (".csv", ".json"):
-        raise DataError(f"{out}: predictions are written as .csv or .json, but got {out.suffix or 'no suffix'}")
-
-
-def _write(predictions: Predictions, images: Dataset, out: Path) -> None:
-    if out.suffix == ".json":
-        write_coco_results(predictions, [category.id for category in images.categories], out)
-    else:
-        write_detection_csv(predictions, {image.id: image.file_name for image in images.images}, out)
+def _require_known_format(out: Path, formats: Sequence[str]) -> None:
+    if out.suffix not in formats:
+        raise DataError(
+            f"{out}: predictions are written as {' or '.join(formats)}, but got {out.suffix or 'no suffix'}"
+        )

@@ -27,7 +27,7 @@ def prepare_run(recipe: Recipe, source: DataSource, paths: RunPaths, console: Co
     """
     console.print(f"Checking the data; the run is in {paths.root}")
     folder = source.folder or draw_sample(recipe.data, recipe.seed, paths)
-    prepared = prepare_data(recipe.data, recipe.seed, folder, paths)
+    prepared = prepare_data(recipe.data, recipe.seed, folder, paths, recipe.task)
     require_same_data(source.name, prepared.digest, paths)
     write_prepared(prepared, paths)
     _tell_about_data(prepared, paths, console)

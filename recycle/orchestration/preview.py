@@ -84,7 +84,7 @@ def _draw(member: MemberTask, task: PreviewTask, pasted: Collection[int]) -> npt
 def _training_part(recipe: Recipe, fold: Fold, data: Path | None, paths: RunPaths) -> tuple[Dataset, Collection[int]]:
     """The images that the fold's members train on, and the ids of annotations that copy-paste added."""
     folder = data or draw_sample(recipe.data, recipe.seed, paths)
-    prepared = prepare_data(recipe.data, recipe.seed, folder, paths)
+    prepared = prepare_data(recipe.data, recipe.seed, folder, paths, recipe.task)
     train, _ = TrainingData(prepared.train, prepared.test, prepared.folds).fold(fold)
     if recipe.data.copy_paste is None:
         return train, ()

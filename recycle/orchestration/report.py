@@ -17,19 +17,23 @@ from recycle.fusion.ensemble import ENSEMBLE
 from recycle.orchestration.compare_runs import compare_runs
 from recycle.orchestration.ledger import FinishedMember
 from recycle.orchestration.member_names import MemberIdentity, members_of
+from recycle.orchestration.pixels_report import PixelsReport, TaskReport
 from recycle.orchestration.run_contents import RunContents, read_run
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
 from recycle.predictions.values import Predictions
+from recycle.recipe import Task
 from recycle.report.attempts import Attempt, read_attempts
 from recycle.report.curves import read_curves
+from recycle.report.ensemble import EnsembleStudy
 from recycle.report.ensemble_file import study_of
 from recycle.report.exports import write_fiftyone, write_tables
 from recycle.report.leaderboard import read_leaderboard
 from recycle.report.page.contents import MemberRecord, Pictures, ReportContents
 from recycle.report.page.photographs import predicted_photographs, training_photographs, worst_photographs
 from recycle.report.page.render import write_page
-from recycle.report.page.sections import page_of
+from recycle.report.page.sections import SECTIONS, page_of
+from recycle.report.run_comparison import RunsComparison
 
 SAMPLES = 6
 WORST = 12
@@ -50,7 +54,7 @@ def write_report(root: Path, others: Sequence[Path] = (), *, export: Path | None
         RecycleError: If there is no run, or a file of one cannot be read.
     """
     run = read_run(root)
-    page = page_of(_gather(run, [root, *others]))
+    page = page_of(_gather(run, [root, *others]), REPORTS[run.recipe.task].sections)
     write_page(page, run.paths.report)
     if export is not None:
         write_tables(page.tables, export / "tables")
@@ -69,21 +73,43 @@ def write_report_or_warn(paths: RunPaths, console: Console) -> None:
         console.print(f"Report: {page}", soft_wrap=True)
 
 
+class _BoxesReport:
+    """What the report of a run that finds boxes is made of."""
+
+    sections = SECTIONS
+
+    def study(self, run: RunContents) -> EnsembleStudy | None:
+        return study_of(run.study) if run.study is not None else None
+
+    def rate(self, run: RunContents, oof: Path) -> Rating:
+        return _rating(run, read_parquet(oof))
+
+    def pictures(self, run: RunContents) -> Pictures:
+        return _pictures(run)
+
+    def compare(self, roots: Sequence[Path]) -> RunsComparison:
+        return compare_runs(roots)
+
+
+REPORTS: Mapping[Task, TaskReport] = {"detection": _BoxesReport(), "segmentation": PixelsReport()}
+
+
 def _gather(run: RunContents, roots: Sequence[Path]) -> ReportContents:
     attempts = read_attempts(run.paths.attempts, _last_heard(run.paths))
+    task = REPORTS[run.recipe.task]
     return ReportContents(
         name=run.paths.root.absolute().name,
         recipe=run.recipe,
         facts=describe_data(run.prepared, run.paths),
         results=run.results,
-        study=study_of(run.study) if run.study is not None else None,
+        study=task.study(run),
         members=tuple(_members(run, attempts)),
         rounds=run.rounds,
         attempts=attempts,
         diagnoses={name: diagnose(one, run.prepared.train) for name, one in _predictions(run)},
-        pictures=_pictures(run),
+        pictures=task.pictures(run),
         submissions=read_leaderboard(run.paths.leaderboard),
-        comparison=compare_runs(roots) if len(roots) > 1 else None,
+        comparison=task.compare(roots) if len(roots) > 1 else None,
     )
 
 

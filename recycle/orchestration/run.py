@@ -8,12 +8,13 @@ from rich.console import Console
 
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.data_source import data_source
-from recycle.orchestration.finish import TrainedRun, fuse_run, show_results, write_results
+from recycle.orchestration.finish import TrainedRun
+from recycle.orchestration.finish_by_task import finish_in_rounds
 from recycle.orchestration.ledger import Ledger
 from recycle.orchestration.open_run import open_run, recorded_data
 from recycle.orchestration.plan import plan_members
 from recycle.orchestration.prepare_run import prepare_run
-from recycle.orchestration.rounds import ExtraRound, add_rounds
+from recycle.orchestration.rounds import ExtraRound
 from recycle.orchestration.run_deadline import measure_speed, seconds_for_fusion
 from recycle.orchestration.run_storage import mirrored, restore, stored_run
 from recycle.orchestration.train_members import TrainMembers
@@ -71,8 +72,5 @@ def run(
         train = TrainMembers(recipe, prepared, source, Ledger(paths.ledger, stored), paths, console, ends_at, copy_now)
         with connected():
             finished, failed = train(plans)
-            fused = fuse_run(TrainedRun(recipe, prepared, finished, failed, paths), console, time_budget_s=budget())
-            fused = add_rounds(fused, train, console, budget, extra_round)
-            results = write_results(fused)
-            show_results(fused, results, console)
-            return results
+            trained = TrainedRun(recipe, prepared, finished, failed, paths)
+            return finish_in_rounds(trained, train, console, budget, extra_round)

@@ -17,6 +17,7 @@ from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
 from recycle.predictions.values import Predictions, concatenate
 from recycle.recipe import Recipe
+from recycle.recipe.settings import main_score
 from recycle.recipe_yaml import load_recipe
 from recycle.report.rounds import RoundReport
 
@@ -34,7 +35,7 @@ class RunContents:
         members: The members that are finished and whose predictions are there, of all rounds that have begun.
         rounds: The rounds of pseudo labels that have begun.
         model_oof: Out-of-fold predictions of the models of all rounds that were kept, each pooled over its finished
-            members; None if there are none.
+            members; None if there are none, as where pixels are labelled.
         ensemble_oof: Those of the ensemble; None before the run has finished.
     """
 
@@ -49,7 +50,7 @@ class RunContents:
     ensemble_oof: Predictions | None
 
     def oof_scores(self) -> dict[str, float | None]:
-        """Pooled out-of-fold mAP50 of the ensemble and of each model; empty before the run has finished.
+        """Pooled out-of-fold mAP50, or mIoU, of the ensemble and of each model; empty before the run has finished.
 
         Raises:
             DataError: If the results are not those of a run.
@@ -58,7 +59,7 @@ class RunContents:
             return {}
         try:
             parts = {ENSEMBLE: self.results["ensemble"], **self.results["models"]}
-            return {name: one["oof"]["map50"] for name, one in parts.items()}
+            return {name: main_score(one["oof"]) for name, one in parts.items()}
         except (KeyError, TypeError) as error:
             raise DataError(f"{self.paths.results}: not the results of a run: {error!r}") from None
 
@@ -86,7 +87,9 @@ def read_run(root: Path) -> RunContents:
         study=read_object(paths.fusion_study) if paths.fusion_study.is_file() else None,
         members=members,
         rounds=read_rounds(paths),
-        model_oof=_pooled([one for one in members if one.round_index in kept], root),
+        model_oof=_pooled([one for one in members if one.round_index in kept], root)
+        if recipe.task == "detection"
+        else None,
         ensemble_oof=read_parquet(ensemble) if ensemble.is_file() else None,
     )
 

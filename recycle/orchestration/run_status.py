@@ -16,6 +16,7 @@ from recycle.orchestration.open_run import is_worked_on, require_run
 from recycle.orchestration.round_records import read_rounds
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
+from recycle.recipe.settings import MAIN_SCORES, SCORE_TITLES, main_score
 from recycle.recipe_yaml import load_recipe
 from recycle.report.attempts import Attempt, read_attempts
 from recycle.report.curves import SCALARS
@@ -73,6 +74,7 @@ def read_status(root: Path) -> RunStatus:
         seconds_left=_seconds_left(members) if state == "running" else None,
         heard_s=_seconds_since_heard(paths),
         best=_best(files, members),
+        score_title=SCORE_TITLES[MAIN_SCORES[recipe.task]],
     )
 
 
@@ -102,7 +104,7 @@ def _member(member: MemberIdentity, files: _Files) -> MemberStatus:
     heard: Record = files.progress.get("running", {}).get(name) or {}
     score = _last_score(files.paths.member(member.round_index, name))
     if entry := files.finished.get(name):
-        return MemberStatus(name, "finished", seconds=entry.seconds, map50=score, host=entry.host)
+        return MemberStatus(name, "finished", seconds=entry.seconds, score=score, host=entry.host)
     if name in files.progress.get("running", {}):
         return MemberStatus(
             name,
@@ -110,11 +112,11 @@ def _member(member: MemberIdentity, files: _Files) -> MemberStatus:
             epoch=heard.get("epoch"),
             epochs=heard.get("epochs"),
             seconds_left=heard.get("seconds_left") if files.is_driven else None,
-            map50=score,
+            score=score,
             host=heard.get("host", ""),
         )
     if name in files.progress.get("failed", []) or name in (files.results or {}).get("failed", {}):
-        return MemberStatus(name, "failed", map50=score, reason=_reason(name, files))
+        return MemberStatus(name, "failed", score=score, reason=_reason(name, files))
     return MemberStatus(name, "waiting")
 
 
@@ -128,9 +130,9 @@ def _last_score(folder: Path) -> float | None:
     """The last validation score in a member's newest log that has one."""
     for log in sorted(folder.glob(SCALARS), reverse=True):
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-        for line in reversed([line for line in lines if '"map50"' in line]):
+        for line in reversed([line for line in lines if any(f'"{name}"' in line for name in MAIN_SCORES.values())]):
             try:
-                return float(json.loads(line)["map50"])
+                return float(main_score(json.loads(line)))
             except (ValueError, KeyError, TypeError):  # its process died while it wrote this line
                 continue
     return None
@@ -176,10 +178,10 @@ def _seconds_since_heard(paths: RunPaths) -> float | None:
 
 def _best(files: _Files, members: Sequence[MemberStatus]) -> tuple[str, float] | None:
     try:
-        score = None if files.results is None else files.results["ensemble"]["oof"]["map50"]
+        score = None if files.results is None else main_score(files.results["ensemble"]["oof"])
     except (KeyError, TypeError) as error:
         raise DataError(f"{files.paths.results}: not the results of a run: {error!r}") from None
     if score is not None:
         return "the ensemble, out of fold,", float(score)
-    scored = [(one.name, one.map50) for one in members if one.map50 is not None]
+    scored = [(one.name, one.score) for one in members if one.score is not None]
     return max(scored, key=lambda pair: pair[1], default=None)

@@ -8,13 +8,15 @@ from rich.console import Console
 from recycle.data.prepare import read_prepared
 from recycle.errors import ResumeError
 from recycle.orchestration.cluster import connected
-from recycle.orchestration.finish import TrainedRun, finish_run
+from recycle.orchestration.finish import TrainedRun
+from recycle.orchestration.finish_by_task import finish
 from recycle.orchestration.ledger import Ledger
 from recycle.orchestration.member_names import members_of
 from recycle.orchestration.open_run import open_run, recorded_folder
 from recycle.orchestration.round_records import kept_rounds
 from recycle.orchestration.run_storage import mirrored, stored_run
 from recycle.paths import RunPaths
+from recycle.recipe.tasks import FUSION_PARTS
 from recycle.recipe_yaml import load_recipe
 from recycle.report.results import Results
 
@@ -39,8 +41,9 @@ def search_ensemble(
     paths = RunPaths(root)
     if not paths.prepared.is_file():
         raise ResumeError(f"{root}: there is no trained run, as data/{paths.prepared.name} is missing")
-    more = [] if trials is None else [f"fusion.trials={trials}"]
-    recipe = load_recipe(str(paths.recipe.absolute()), [*changes, *more])
+    path = str(paths.recipe.absolute())
+    more = [] if trials is None else [f"{FUSION_PARTS[load_recipe(path).task]}.trials={trials}"]
+    recipe = load_recipe(path, [*changes, *more])
     stored = stored_run(recipe, paths)
     with open_run(recipe, paths, resume=True), mirrored(stored), connected():
         ledger = Ledger(paths.ledger, stored)
@@ -52,4 +55,4 @@ def search_ensemble(
         failed = dict.fromkeys((name for name in names if name not in finished), UNFINISHED)
         prepared = read_prepared(recorded_folder(paths), paths)
         run = TrainedRun(recipe, prepared, members, failed, paths)
-        return finish_run(run, console, time_budget_s=time_budget_s)
+        return finish(run, console, time_budget_s=time_budget_s)

@@ -70,7 +70,7 @@ class TrainMembers:
         with Display(self.console) as display, image_caches_removed(image_cache_name(self.paths)):
             nodes = [*cluster_nodes(), *nodes_that_may_come()]
             require_resources({plan.settings.name: plan.settings for plan in missing}.values(), nodes)
-            require_disk(missing, self.paths)
+            require_disk(missing, self.prepared, self.paths)
             timed = self._timed(missing, nodes)
             given_up = MemberTraining(
                 timed.plans,

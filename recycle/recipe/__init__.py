@@ -5,11 +5,12 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from recycle.recipe.augmentations import Augmentation
+from recycle.recipe.augmentations import Augmentation, OneOf
 from recycle.recipe.data import Data, Repair, Synthetic
 from recycle.recipe.efficientdet import EfficientDet
 from recycle.recipe.fusion import Fusion, Method, Metric
 from recycle.recipe.geometric_augmentations import (
+    CropNonEmptyMask,
     HorizontalFlip,
     OpticalDistortion,
     RandomCrop,
@@ -43,6 +44,7 @@ from recycle.recipe.pixel_augmentations import (
 )
 from recycle.recipe.pseudo_labels import PseudoLabels, PseudoMixing, model_of_round, name_in_recipe, name_in_round
 from recycle.recipe.search import Search, SmallStage
+from recycle.recipe.segmentation import SMP
 from recycle.recipe.settings import (
     ALL_DATA_SUFFIX,
     MEMBER_PATTERN,
@@ -50,14 +52,18 @@ from recycle.recipe.settings import (
     NAME_PATTERN,
     ROUND_SEPARATOR,
     Settings,
+    Task,
 )
+from recycle.recipe.tasks import require_one_label_map_size, require_one_task
 from recycle.recipe.training import Fold, ModelSettings, Resources
+from recycle.recipe.voting import CRF, Voting
 from recycle.recipe.yolo import YOLO
 
 __all__ = [
     "ALL_DATA_SUFFIX",
     "ATSS",
     "CLAHE",
+    "CRF",
     "DINO",
     "EMA",
     "MEMBER_PATTERN",
@@ -65,6 +71,7 @@ __all__ = [
     "NAME_PATTERN",
     "RECIPES_FOLDER",
     "ROUND_SEPARATOR",
+    "SMP",
     "SWA",
     "TTA",
     "YOLO",
@@ -73,6 +80,7 @@ __all__ = [
     "Blur",
     "CascadeRCNN",
     "Colour",
+    "CropNonEmptyMask",
     "CrossEntropy",
     "Data",
     "DetectoRS",
@@ -97,6 +105,7 @@ __all__ = [
     "Mosaic",
     "MotionBlur",
     "MultiScale",
+    "OneOf",
     "OpenMMLab",
     "OpticalDistortion",
     "Optimizer",
@@ -120,8 +129,10 @@ __all__ = [
     "SmallStage",
     "SoftCrossEntropy",
     "Synthetic",
+    "Task",
     "VerticalFlip",
     "View",
+    "Voting",
     "model_of_round",
     "name_in_recipe",
     "name_in_round",
@@ -135,6 +146,8 @@ class Recipe(Settings):
 
     name: str = Field(pattern=NAME_PATTERN, max_length=80)
     """Names the run in results."""
+    task: Task = "detection"
+    """Whether the models find boxes of objects or label every pixel."""
     seed: int = Field(default=0, ge=0, lt=2**31)
     """The same seed gives the same folds, the same training order and the same search."""
     data: Data = Data()
@@ -142,7 +155,9 @@ class Recipe(Settings):
     models: tuple[Model, ...] = Field(min_length=1)
     """The models of the ensemble; each is trained once for each fold."""
     fusion: Fusion = Fusion()
-    """The search of fusion settings."""
+    """The search of fusion settings, where boxes are found."""
+    voting: Voting = Voting()
+    """The search of voting settings, where pixels are labelled."""
     search: Search = Search()
     """The search of a model's training settings, which `jobs/search_training.py` does."""
     rounds: int = Field(default=0, ge=0, le=9)
@@ -157,6 +172,15 @@ class Recipe(Settings):
     predictions go there, into a folder with the name of the run's, and so does the rest of the run folder."""
     checkpoints: int = Field(default=2, ge=1)
     """How many checkpoints each member keeps: the last, the best, and then those after the latest epochs before."""
+
+    @model_validator(mode="after")
+    def _models_share_a_task(self) -> Self:
+        changed = [
+            key for key, default in (("fusion", Fusion()), ("voting", Voting())) if getattr(self, key) != default
+        ]
+        require_one_task(self.task, self.models, changed)
+        require_one_label_map_size(self.models)
+        return self
 
     @model_validator(mode="after")
     def _folds_exist(self) -> Self:

@@ -1,11 +1,13 @@
 """What is done to training images."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from recycle.recipe.augmentation_base import Sometimes
 from recycle.recipe.geometric_augmentations import (
+    CropNonEmptyMask,
     HorizontalFlip,
     OpticalDistortion,
     RandomCrop,
@@ -20,16 +22,34 @@ from recycle.recipe.pixel_augmentations import Colour, Pixelwise
 
 Geometric = (
     HorizontalFlip
+    | CropNonEmptyMask
     | OpticalDistortion
     | RandomCrop
     | RandomResizedCrop
-    | Resize
     | Rotate90
     | ShiftScaleRotate
     | VerticalFlip
 )
 
-Augmentation = Annotated[Geometric | Mosaic | Mixup | Colour | Pixelwise, Field(discriminator="type")]
+Choice = Annotated[Geometric | Pixelwise, Field(discriminator="type")]
+
+
+class OneOf(Sometimes):
+    """Applies one of several augmentations, each chosen in proportion to its own `probability`."""
+
+    type: Literal["one_of"]
+    choices: tuple[Choice, ...] = Field(min_length=2)
+    """The augmentations."""
+
+    @field_validator("choices")
+    @classmethod
+    def _some_choice_is_probable(cls, choices: tuple[Choice, ...]) -> tuple[Choice, ...]:
+        if not any(choice.probability for choice in choices):
+            raise ValueError("choices must hold one of a probability above 0, but got only 0")
+        return choices
+
+
+Augmentation = Annotated[Geometric | Resize | Mosaic | Mixup | Colour | OneOf | Pixelwise, Field(discriminator="type")]
 
 DEFAULT_AUGMENTATIONS: tuple[Augmentation, ...] = (
     Resize(type="resize"),

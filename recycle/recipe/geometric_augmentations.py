@@ -47,6 +47,19 @@ class RandomCrop(Cutting):
     """Draws an object first, if there is one, and a rectangle around it, larger than told where the object is."""
 
 
+class CropNonEmptyMask(Cutting):
+    """Keeps a rectangle of a size in pixels around a point of an object, or any where there is none.
+
+    As Albumentations' `CropNonEmptyMaskIfExists`; of smaller images the whole side is kept.
+    """
+
+    type: Literal["crop_non_empty_mask"]
+    width: int = Field(default=200, ge=1, le=4096)
+    """Width in pixels of the image as it is then."""
+    height: int = Field(default=300, ge=1, le=4096)
+    """Height likewise."""
+
+
 class RandomResizedCrop(Cutting):
     """Keeps a rectangle of the image and scales it to a square of `image_size`."""
 

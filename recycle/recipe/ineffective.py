@@ -44,13 +44,14 @@ def _of_optimizer(optimizer: Optimizer) -> Iterator[str]:
 
 
 def _of_losses(losses: Losses) -> Iterator[str]:
-    for loss in losses.classification:
+    keyed = [("classification", losses.classification), ("pixels", losses.pixels)]
+    for key, loss in ((key, loss) for key, terms in keyed for loss in terms):
         plain = (
             (isinstance(loss, Focal) and loss.gamma == 0)
             or (isinstance(loss, LabelSmoothing) and loss.smoothing == 0)
             or (isinstance(loss, SoftCrossEntropy) and loss.trust == 1)
         )
         if plain:
-            yield f"losses.classification: {loss.type} with these settings is plain cross_entropy"
+            yield f"losses.{key}: {loss.type} with these settings is plain cross_entropy"
     if losses.class_weights and set(losses.class_weights.values()) == {1.0}:
         yield "losses.class_weights: every class weighs 1 without them too"

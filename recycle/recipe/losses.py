@@ -42,6 +42,63 @@ class Focal(Settings):
     """Each term is multiplied by its error to this power."""
 
 
+class Weighted(Settings):
+    """A loss of pixels that is added to others."""
+
+    weight: float = Field(default=1.0, gt=0, le=1000)
+    """Factor on it where several are added."""
+
+
+class PixelCrossEntropy(Weighted, CrossEntropy):
+    """Cross-entropy of each pixel."""
+
+
+class PixelSoftCrossEntropy(Weighted, SoftCrossEntropy):
+    """Cross-entropy whose target is the label mixed with the prediction ("soft bootstrapping", Reed et al., 2015)."""
+
+
+class PixelLabelSmoothing(Weighted, LabelSmoothing):
+    """Cross-entropy with a part of the target spread evenly over all classes: smp's `SoftCrossEntropyLoss`."""
+
+
+class PixelFocal(Weighted, Focal):
+    """Cross-entropy in which pixels that are already right count less (Lin et al., 2017)."""
+
+
+class Dice(Weighted):
+    """1 - Dice coefficient of each class over a batch, mean over classes (Milletari et al., 2016)."""
+
+    type: Literal["dice"]
+
+
+class Jaccard(Weighted):
+    """1 - intersection over union of each class over a batch, mean over classes: close to what is scored."""
+
+    type: Literal["jaccard"]
+
+
+class Lovasz(Weighted):
+    """The Lovász-softmax loss (Berman et al., 2018), a convex stand-in for intersection over union itself."""
+
+    type: Literal["lovasz"]
+
+
+class Tversky(Weighted):
+    """A Dice loss that weighs the two kinds of errors (Salehi et al., 2017)."""
+
+    type: Literal["tversky"]
+    false_positives: float = Field(default=0.3, ge=0, le=1)
+    """Weight of pixels that are given a class wrongly."""
+    false_negatives: float = Field(default=0.7, ge=0, le=1)
+    """Weight of pixels of a class that are missed."""
+
+
+PixelwiseLoss = PixelCrossEntropy | PixelSoftCrossEntropy | PixelLabelSmoothing | PixelFocal
+"""Means over pixels."""
+
+PixelLoss = Annotated[PixelwiseLoss | Dice | Jaccard | Lovasz | Tversky, Field(discriminator="type")]
+
+
 ClassificationLoss = Annotated[CrossEntropy | SoftCrossEntropy | LabelSmoothing | Focal, Field(discriminator="type")]
 ClassificationLossName = Literal["cross_entropy", "soft_cross_entropy", "label_smoothing", "focal"]
 BoxLoss = Literal["smooth_l1", "l1", "giou", "ciou"]
@@ -55,8 +112,10 @@ class Losses(Settings):
     """One loss for all box heads, or one for each stage of a cascade."""
     box: BoxLoss | None = None
     """What measures how far boxes are off."""
+    pixels: tuple[PixelLoss, ...] = ()
+    """Losses of labelled pixels, whose sum is made small: what segmentation networks have instead of the two above."""
     balance_classes: bool = False
-    """Weighs classes by the effective number of their training boxes (Cui et al., 2019), so that rare ones count."""
+    """Weighs classes by the effective number of their training objects (Cui et al., 2019), so that rare ones count."""
     class_weights: Mapping[str, ClassWeight] = {}
     """Weights by class name, instead; the others have weight 1."""
 
@@ -75,11 +134,13 @@ class UsableLosses:
         classification: Names of classification losses.
         box: Names of box losses.
         class_weights: Whether classes can be weighed.
+        pixels: Whether the network labels pixels.
     """
 
     classification: tuple[ClassificationLossName, ...] = ()
     box: tuple[BoxLoss, ...] = ()
     class_weights: bool = False
+    pixels: bool = False
 
 
 BOX_HEAD_LOSSES = UsableLosses(
@@ -107,6 +168,8 @@ def require_usable(losses: Losses, usable: UsableLosses, family: str, box_heads:
         _require_one_of(loss.type, usable.classification, "losses.classification", family)
     if losses.box:
         _require_one_of(losses.box, usable.box, "losses.box", family)
+    if losses.pixels and not usable.pixels:
+        raise ValueError(f"losses.pixels cannot be set, as family {family!r} finds boxes, but got {losses.pixels[0]}")
     if len(losses.classification) not in (0, 1, box_heads):
         allowed = "one loss" if box_heads == 1 else f"one loss or one for each of the {box_heads} box heads"
         raise ValueError(f"losses.classification must hold {allowed}, but got {len(losses.classification)}")

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, ValidationInfo, field_v
 from recycle.recipe.inference import TTA
 from recycle.recipe.losses import UsableLosses, require_usable
 from recycle.recipe.phases import Phase, inherit
-from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings
+from recycle.recipe.settings import ALL_DATA_SUFFIX, MEMBER_SEPARATOR, NAME_PATTERN, Settings, Task
 
 
 def _fold(value: Any) -> Any:  # noqa: ANN401 - what YAML holds
@@ -72,6 +72,9 @@ class ModelSettings(Phase):
     """What every family understands."""
 
     model_config = ConfigDict(json_schema_extra=_epochs_may_be_left_out)
+
+    task: ClassVar[Task] = "detection"
+    """What models of the family do."""
 
     usable_losses: ClassVar[UsableLosses] = UsableLosses()
     """What the family can be told to use instead of its own losses."""

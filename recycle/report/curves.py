@@ -7,6 +7,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from recycle.recipe.settings import has_main_score, main_score
+
 SCALARS = "*/vis_data/scalars.json"
 """Where mmengine's LoggerHook writes, inside the folder of a member: one folder for each start of a phase."""
 
@@ -43,8 +45,8 @@ def read_curves(folder: Path, phases: Sequence[int]) -> Curves:
             if "loss" in record:
                 losses.setdefault(before + record["epoch"], []).append(record["loss"])
                 rates[before + record["epoch"]] = record["lr"]
-            elif "map50" in record:
-                scores[before + record["step"]] = record["map50"]
+            else:
+                scores[before + record["step"]] = main_score(record)
     return Curves({epoch: fmean(values) for epoch, values in sorted(losses.items())}, rates, scores)
 
 
@@ -71,7 +73,7 @@ def _records(path: Path) -> Iterator[dict[str, Any]]:
         except ValueError:
             continue
         if isinstance(record, dict) and (
-            {"loss", "lr", "epoch"} <= record.keys() or {"map50", "step"} <= record.keys()
+            {"loss", "lr", "epoch"} <= record.keys() or ("step" in record and has_main_score(record))
         ):
             yield record
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from rich.table import Table
 from rich.text import Text
@@ -17,7 +17,7 @@ from recycle.recipe import Metric
 DEFAULT_FUSION = "default fusion"
 TUNED_FUSION = "tuned fusion"
 
-TITLES: Mapping[Metric, str] = {"map50": "mAP50", "map": "mAP", "map75": "mAP75"}
+TITLES: Mapping[str, str] = {"map50": "mAP50", "map": "mAP", "map75": "mAP75", "miou": "mIoU"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,26 @@ class Worth:
             "ratings": {name: asdict(rating) for name, rating in self.ratings.items()},
             "comparisons": [{**asdict(pair), "verdict": pair.verdict} for pair in self.comparisons],
         }
+
+
+class Study(Protocol):
+    """What the studies of all tasks say of an ensemble."""
+
+    @property
+    def metric(self) -> str:
+        """What every score is."""
+
+    @property
+    def pooled(self) -> Worth:
+        """Models and fusions on all images."""
+
+    @property
+    def held_out(self) -> Worth:
+        """The same, each fold's images fused with settings tuned on the other folds'."""
+
+    @property
+    def fusion(self) -> str:
+        """The fusion that stands, see `standing_fusion`."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +118,12 @@ def standing_fusion(held_out: Worth) -> str:
 
 def study_tables(study: EnsembleStudy) -> Iterator[Table]:
     """What a user wants to know at the end of a search: what it is worth, which models matter, how alike they are."""
-    yield _ratings_table(study)
-    yield _comparisons_table(study.held_out)
+    yield ratings_table(study)
+    yield comparisons_table(study.held_out)
     yield _models_table(study)
 
 
-def honest_verdict(study: EnsembleStudy) -> str:
+def honest_verdict(study: Study) -> str:
     """Says what the ensemble is worth on images that its settings did not see, against the best model there."""
     models = [name for name in study.held_out.ratings if name not in (DEFAULT_FUSION, TUNED_FUSION)]
     best = max(models, key=lambda name: study.held_out.ratings[name].score)
@@ -115,14 +135,14 @@ def honest_verdict(study: EnsembleStudy) -> str:
     return f"{_why_untuned(study)}Held out, {verdict}: {against_best.verdict}."
 
 
-def _why_untuned(study: EnsembleStudy) -> str:
+def _why_untuned(study: Study) -> str:
     tuning = _comparison(study, TUNED_FUSION, DEFAULT_FUSION)
     if study.fusion == TUNED_FUSION or tuning is None:
         return ""
     return f"Tuning would do harm ({tuning.difference:+.4f}, {_span(tuning, '+')}), so the {DEFAULT_FUSION} stands. "
 
 
-def _comparison(study: EnsembleStudy, name: str, other: str) -> Comparison | None:
+def _comparison(study: Study, name: str, other: str) -> Comparison | None:
     pairs = [pair for pair in study.held_out.comparisons if (pair.name, pair.other) == (name, other)]
     return pairs[0] if pairs else None
 
@@ -138,7 +158,8 @@ def outlook(study: EnsembleStudy) -> str:
     )
 
 
-def _ratings_table(study: EnsembleStudy) -> Table:
+def ratings_table(study: Study) -> Table:
+    """Scores of models and fusions with their intervals."""
     title = f"{TITLES[study.metric]} out of fold (95 % interval)"
     table = _table(title, "", "all images", "held out, mean of folds")
     for name, rating in study.pooled.ratings.items():
@@ -147,7 +168,8 @@ def _ratings_table(study: EnsembleStudy) -> Table:
     return table
 
 
-def _comparisons_table(worth: Worth) -> Table:
+def comparisons_table(worth: Worth) -> Table:
+    """Which fusion is better than what by more than chance."""
     table = _table("Differences, held out, mean of folds", "", "", "", "")
     for pair in worth.comparisons:
         table.add_row(

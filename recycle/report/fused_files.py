@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from rich.table import Table
 from rich.text import Text
 
-from recycle.evaluation.detection import DetectionScores
 from recycle.fusion.inputs.read import InputSummary
+from recycle.report.results import Scores
 
 _MUCH = 0.1
 
@@ -36,13 +36,14 @@ def remarks(summaries: Sequence[InputSummary]) -> Iterator[str]:
             yield f"{summary.source}: {mended:.0%} of its boxes leave their image: are they in pixels of this size?"
 
 
-def file_scores_table(scores: Sequence[tuple[str, DetectionScores]]) -> Table:
-    """The scores of the inputs and, in the last row, of what they were fused to."""
+def file_scores_table(scores: Sequence[tuple[str, Scores]]) -> Table:
+    """The two main scores of the inputs and, in the last row, of what they were fused to."""
+    columns = dict(list(scores[0][1].columns.items())[:2])
     table = Table(title="Scores", title_justify="left", header_style="bold")
     table.add_column("", overflow="fold")
-    for heading in ("mAP50", "mAP", "images"):
+    for heading in (*columns.values(), "images"):
         table.add_column(heading, justify="right", no_wrap=True)
     for place, (name, one) in enumerate(scores, start=1):
-        numbers = ("-" if value is None else f"{value:.4f}" for value in (one.map50, one.map))
+        numbers = ("-" if value is None else f"{value:.4f}" for value in (getattr(one, column) for column in columns))
         table.add_row(Text(name), *numbers, f"{one.images:,}", style="bold" if place == len(scores) else None)
     return table

@@ -1,8 +1,8 @@
 """A contact sheet of what a network sees in training: images before and after their augmentations, in every phase."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -11,7 +11,9 @@ import numpy.typing as npt
 from recycle.data.coco import Dataset, Image
 from recycle.data.copy_paste_masks import object_region
 from recycle.data.images import read_image
-from recycle.recipe import Model
+from recycle.data.label_maps import label_map_of
+from recycle.recipe import Model, Task
+from recycle.report.label_map_pictures import draw_label_map_on
 from recycle.report.pictures import TITLE_HEIGHT, Colour, Picture, class_colour, draw_boxes, titled, write_texts
 from recycle.training.phase import PhaseTask
 from recycle.training.train import training_images
@@ -76,10 +78,11 @@ def _rows(phase: PhaseTask, positions: Sequence[int], pasted: Collection[int]) -
     epochs = range(phase.epochs_before, phase.epochs_before + min(EPOCHS_SHOWN, phase.settings.epochs))
     for position in positions:
         image = train.images[position]
-        tiles = {image.file_name: _fitted(_original(train, image, pasted))}
+        drawing = DRAWINGS[phase.settings.task]
+        tiles = {image.file_name: _fitted(drawing.original(train, image, pasted))}
         for epoch in epochs:
             images.set_epoch(epoch)
-            shown = _seen(images[position], train.class_names)
+            shown = drawing.seen(images[position], train.class_names)
             height, width = shown.pixels.shape[:2]
             tiles[f"epoch {epoch + 1}: {width} x {height}"] = _fitted(shown)
         yield _row(tiles)
@@ -121,6 +124,37 @@ def _seen(sample: dict[str, Any], names: Sequence[str]) -> _Shown:
         texts=[names[label] for label in labels],
         colours=[class_colour(int(label)) if n < counted else _IGNORED for n, label in enumerate(labels)],
     )
+
+
+def _original_labels(train: Dataset, image: Image, pasted: Collection[int]) -> _Shown:
+    """An image under the label map of its annotations; what is ignored is grey."""
+    annotations = [annotation for annotation in train.annotations if annotation.image_id == image.id]
+    pixels = read_image(train.path_of(image), image.width, image.height)
+    return _labelled(pixels, label_map_of(train, image, annotations), train.class_names)
+
+
+def _seen_labels(sample: dict[str, Any], names: Sequence[str]) -> _Shown:
+    """An image as the network gets it under its label map."""
+    pixels = np.ascontiguousarray(sample["inputs"].numpy().transpose(1, 2, 0))
+    return _labelled(pixels, sample["data_samples"].gt_sem_seg.sem_seg.numpy()[0], names)
+
+
+def _labelled(pixels: Picture, labels: npt.NDArray[np.uint8], names: Sequence[str]) -> _Shown:
+    drawn = draw_label_map_on(pixels, labels, names)
+    return _Shown(drawn, boxes=np.zeros((0, 4)), masks=np.zeros((0, *labels.shape), np.uint8), texts=(), colours=())
+
+
+class _Drawing(NamedTuple):
+    """How images of a task are drawn, as they are and as a network gets them."""
+
+    original: Callable[[Dataset, Image, Collection[int]], _Shown]
+    seen: Callable[[dict[str, Any], Sequence[str]], _Shown]
+
+
+DRAWINGS: Mapping[Task, _Drawing] = {
+    "detection": _Drawing(_original, _seen),
+    "segmentation": _Drawing(_original_labels, _seen_labels),
+}
 
 
 def _fitted(shown: _Shown) -> Picture:

@@ -83,19 +83,20 @@ def duration(seconds: float) -> str:
 
 
 def _score(progress: Progress) -> str:
-    return f"{progress.map50:.3f}" if progress.map50 >= 0 else "-"
+    return f"{progress.score:.3f}" if progress.score >= 0 else "-"
 
 
 def _line(progress: Progress) -> str:
     return (
         f"{progress.member}: epoch {progress.epoch}/{progress.epochs}, loss {progress.loss:.3f}, "
-        f"mAP50 {_score(progress)}, {duration(progress.seconds_left)} left, on {progress.host}"
+        f"{progress.score_title} {_score(progress)}, {duration(progress.seconds_left)} left, on {progress.host}"
     )
 
 
 def _table(snapshot: Snapshot) -> Table:
     table = Table(box=None, header_style="bold")
-    for column in ("member", "on", "", "epoch", "loss", "mAP50", "time left"):
+    titles = [progress.score_title for progress in snapshot.running.values() if progress]
+    for column in ("member", "on", "", "epoch", "loss", *(titles or ["score"])[:1], "time left"):
         table.add_column(column, justify="left" if column in ("member", "on", "") else "right")
     for member, progress in snapshot.running.items():
         if progress is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from rich.table import Table
 from rich.text import Text
@@ -11,9 +11,31 @@ from recycle.evaluation.detection import DetectionScores
 from recycle.paths import Part
 from recycle.report.rounds import RoundReport
 
-ScoresByPart = Mapping[Part, DetectionScores]
-COLUMNS = ("map50", "map", "map75", "map_small", "map_medium", "map_large")
-TITLES = ("mAP50", "mAP", "mAP75", "small", "medium", "large")
+
+class Scores(Protocol):
+    """Scores of whichever task."""
+
+    columns: ClassVar[Mapping[str, str]]
+    """Titles of the scores that a table shows, by attribute, the main score first."""
+
+    @property
+    def images(self) -> int:
+        """Number of images that were scored."""
+
+    @property
+    def main(self) -> float | None:
+        """The score by which competitors are ranked."""
+
+    @property
+    def of_classes(self) -> dict[str, float | None]:
+        """The main score of each class."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the scores under their names."""
+
+
+ScoresByPart = Mapping[Part, Scores]
+COLUMNS, TITLES = tuple(DetectionScores.columns), tuple(DetectionScores.columns.values())
 PARTS: Mapping[Part, str] = {"oof": "Out of fold", "test": "Test part"}
 
 
@@ -50,10 +72,10 @@ class Results:
     rounds: Sequence[RoundReport] = ()
 
     def best_model(self) -> str | None:
-        """The model with the highest pooled out-of-fold mAP50 of those that predicted all of the ensemble's images."""
+        """The model of the highest pooled out-of-fold score of those that predicted all of the ensemble's images."""
         scores = {name: parts["oof"] for name, parts in self.models.items()}
         comparable = [name for name in scores if scores[name].images == self.ensemble["oof"].images]
-        return max(comparable, key=lambda name: scores[name].map50 or 0.0, default=None)
+        return max(comparable, key=lambda name: scores[name].main or 0.0, default=None)
 
     def to_json(self) -> dict[str, Any]:
         """The document `results.json`."""
@@ -74,41 +96,45 @@ def scores_tables(results: Results) -> Iterator[Table]:
             continue
         table = Table(title=title, title_justify="left", header_style="bold")
         table.add_column("")
-        for heading in TITLES:
+        for heading in results.ensemble[part].columns.values():
             table.add_column(heading, justify="right", no_wrap=True, min_width=6)
         for name, scores, is_main in _rows(results, part):
-            values = [_number(getattr(scores, column)) for column in COLUMNS]
+            values = [_number(getattr(scores, column)) for column in scores.columns]
             table.add_row(Text(name), *values, style="bold" if is_main else None)
         yield table
 
 
 def classes_table(results: Results) -> Table:
-    """mAP50 of each class, for each model and the ensemble, out of fold."""
-    table = Table(title="mAP50 by class, out of fold", title_justify="left", header_style="bold")
+    """The main score of each class, for each model and the ensemble, out of fold."""
+    table = Table(title=f"{_main_title(results)} by class, out of fold", title_justify="left", header_style="bold")
     columns = {**{name: parts["oof"] for name, parts in results.models.items()}, "ensemble": results.ensemble["oof"]}
     table.add_column("class")
     for name in columns:
         table.add_column(name, justify="right")
-    for name in results.classes:
-        table.add_row(Text(name), *(_number(scores.classes[name].map50) for scores in columns.values()))
+    for name in results.ensemble["oof"].of_classes:
+        table.add_row(Text(name), *(_number(scores.of_classes[name]) for scores in columns.values()))
     return table
 
 
 def verdict(results: Results) -> str:
     """One sentence that says whether fusing paid, on the images that the ensemble and the models have in common."""
     best = results.best_model()
-    fused = results.ensemble["oof"].map50 or 0.0
+    fused, title = results.ensemble["oof"].main or 0.0, _main_title(results)
     if best is None:
-        return f"The ensemble's out-of-fold mAP50 is {fused:.4f}; no model predicted all of its images."
-    single = results.models[best]["oof"].map50 or 0.0
+        return f"The ensemble's out-of-fold {title} is {fused:.4f}; no model predicted all of its images."
+    single = results.models[best]["oof"].main or 0.0
     relation = "above" if fused > single else "not above"
     return (
-        f"The ensemble's out-of-fold mAP50 of {fused:.4f} is {relation} the best model's, "
+        f"The ensemble's out-of-fold {title} of {fused:.4f} is {relation} the best model's, "
         f"{best} with {single:.4f} ({fused - single:+.4f})."
     )
 
 
-def _rows(results: Results, part: Part) -> Iterator[tuple[str, DetectionScores, bool]]:
+def _main_title(results: Results) -> str:
+    return next(iter(results.ensemble["oof"].columns.values()))
+
+
+def _rows(results: Results, part: Part) -> Iterator[tuple[str, Scores, bool]]:
     for is_main, group in ((False, results.members), (True, results.models), (True, {"ensemble": results.ensemble})):
         for name, scores in group.items():
             if part in scores:

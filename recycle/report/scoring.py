@@ -48,6 +48,7 @@ def score_run(
         fusion={
             **parameters_of(ensemble.settings, ensemble.model_oof.models),
             "calibrators": {name: asdict(one) for name, one in ensemble.calibrators.items()},
+            "stands": study.fusion,
             "metric": study.metric,
             "trials": len(study.trials),
             "pooled": study.pooled.to_json(),

@@ -8,6 +8,7 @@ from typing import Literal
 from rich.table import Table
 from rich.text import Text
 
+from recycle.recipe.settings import MAIN_SCORES, SCORE_TITLES
 from recycle.report.progress import duration
 
 MemberState = Literal["finished", "running", "waiting", "failed", "cut off"]
@@ -29,7 +30,7 @@ class MemberStatus:
         epochs: Epochs in all, likewise.
         seconds: Of training, where it is finished.
         seconds_left: Expected, where it runs.
-        map50: Latest validation score on the fold that it never saw; None where there is none.
+        score: Latest validation score on the fold that it never saw; None where there is none.
         host: Where it runs or ran; empty where that is not known.
         reason: Why it failed, in a line.
     """
@@ -40,7 +41,7 @@ class MemberStatus:
     epochs: int | None = None
     seconds: float | None = None
     seconds_left: float | None = None
-    map50: float | None = None
+    score: float | None = None
     host: str = ""
     reason: str = ""
 
@@ -57,7 +58,8 @@ class RunStatus:
         members: In the order of models and folds.
         seconds_left: Expected until all members are trained; None where that is not known or nothing runs.
         heard_s: How long ago a file of the run was last written by its driver; None where there is none.
-        best: The name and mAP50 of what scores best so far: the ensemble once there is one, else a member.
+        best: The name and score of what scores best so far: the ensemble once there is one, else a member.
+        score_title: What scores are.
     """
 
     run: str
@@ -68,6 +70,7 @@ class RunStatus:
     seconds_left: float | None
     heard_s: float | None
     best: tuple[str, float] | None
+    score_title: str = SCORE_TITLES[MAIN_SCORES["detection"]]
 
 
 def status_table(status: RunStatus) -> Table:
@@ -75,13 +78,13 @@ def status_table(status: RunStatus) -> Table:
     table = Table(title=f"{status.run} ({status.recipe})", title_justify="left", header_style="bold")
     for heading in ("member", "state"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("epoch", "mAP50", "time", "left"):
+    for heading in ("epoch", status.score_title, "time", "left"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("on")
     table.add_column("", overflow="fold")
     for one in status.members:
         epoch = "-" if one.epoch is None else f"{one.epoch}/{one.epochs}"
-        numbers = (epoch, "-" if one.map50 is None else f"{one.map50:.3f}", _time(one.seconds), _time(one.seconds_left))
+        numbers = (epoch, "-" if one.score is None else f"{one.score:.3f}", _time(one.seconds), _time(one.seconds_left))
         table.add_row(Text(one.name), Text(one.state, STYLES[one.state]), *numbers, Text(one.host), Text(one.reason))
     return table
 
@@ -94,7 +97,7 @@ def status_lines(status: RunStatus) -> Iterator[str]:
     if status.seconds_left is not None:
         yield f"About {duration(status.seconds_left)} left until all members are trained."
     if status.best:
-        yield f"Best so far: {status.best[0]} with mAP50 {status.best[1]:.4f}."
+        yield f"Best so far: {status.best[0]} with {status.score_title} {status.best[1]:.4f}."
     if status.state == "interrupted":
         heard = "" if status.heard_s is None else f"; last heard of {duration(status.heard_s)} ago"
         yield f"No driver works on this run{heard}. Continue it with --resume."

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from recycle.data.loading import seed_everything
 from recycle.errors import NonFiniteLossError
 from recycle.models.checkpoints import load_checkpoint
+from recycle.recipe.settings import MAIN_SCORES, SCORE_TITLES, main_score
 from recycle.training.checkpoints import WITH_BEST, keep_earlier, save_checkpoint
 from recycle.training.member import MemberTask
 from recycle.training.phase import PhaseTask, steps_of
@@ -83,7 +84,7 @@ class SaveHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Takes up the highest score of an interrupted training."""
         if self._member.best_checkpoint.is_file():
-            self._best = load_checkpoint(self._member.best_checkpoint)["meta"]["map50"]
+            self._best = main_score(load_checkpoint(self._member.best_checkpoint)["meta"])
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         """Leaves out the log's history: it lies in the log, and its class is not among those that load safely."""
@@ -105,10 +106,11 @@ class SaveHook(Hook):
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Saves the weights when the score is the highest so far."""
-        score = float((metrics or {})["map50"])
+        score = float(main_score(metrics or {}))
         if score > self._best and self._member.checkpoints >= WITH_BEST:
             self._best = score
-            meta = {"epoch": self._phase.epochs_before + runner.epoch, "map50": score}
+            name = MAIN_SCORES[self._phase.settings.task]
+            meta = {"epoch": self._phase.epochs_before + runner.epoch, name: score}
             save_checkpoint(runner, self._member.best_checkpoint, is_resumable=False, meta=meta)
 
 
@@ -121,7 +123,7 @@ class ProgressHook(Hook):
         self._phase = phase
         self._report = report
         self._host = socket.gethostname()
-        self._map50 = -1.0
+        self._score = -1.0
         self._last_report = -math.inf
 
     def before_train(self, runner: Runner) -> None:
@@ -160,14 +162,15 @@ class ProgressHook(Hook):
             step=step,
             steps=steps,
             loss=loss,
-            map50=self._map50,
+            score=self._score,
             seconds_left=seconds_a_step * (steps - step),
             host=self._host,
+            score_title=SCORE_TITLES[MAIN_SCORES[phase.settings.task]],
         )
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         """Remembers the score for the reports that follow."""
-        self._map50 = (metrics or {})["map50"]
+        self._score = main_score(metrics or {})
 
 
 def _what_is_kept(task: MemberTask) -> str:

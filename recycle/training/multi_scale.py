@@ -7,9 +7,9 @@ from mmdet.structures import DetDataSample
 from mmdet.structures.bbox import BaseBoxes
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
-from mmengine.structures import InstanceData
+from mmengine.structures import InstanceData, PixelData
 from torch import Tensor
-from torchvision.transforms.v2 import functional
+from torchvision.transforms.v2 import InterpolationMode, functional
 
 from recycle.training.phase import PhaseTask
 
@@ -64,8 +64,11 @@ def _scale_sample(sample: DetDataSample, old: tuple[int, ...], new: tuple[int, .
     width_factor, height_factor = sample.metainfo.get("scale_factor", (1.0, 1.0))
     scale_factor = (width_factor * horizontal, height_factor * vertical)
     sample.set_metainfo({"img_shape": new, "scale_factor": scale_factor})
-    for instances in (sample.gt_instances, sample.get("ignored_instances")):
-        if instances is not None:
+    if "gt_sem_seg" in sample:
+        labels = sample.gt_sem_seg.sem_seg
+        sample.gt_sem_seg = PixelData(sem_seg=functional.resize(labels, list(new), InterpolationMode.NEAREST_EXACT))
+    for instances in (sample.get("gt_instances"), sample.get("ignored_instances")):
+        if instances is not None and "bboxes" in instances:
             _scale_instances(instances, (horizontal, vertical), new)
 
 

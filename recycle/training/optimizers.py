@@ -22,6 +22,9 @@ LOOKAHEAD_PART = 0.5
 NEVER_DECAYED = ("absolute_pos_embed", "relative_position_bias_table")
 """Position codes of Swin, as in its own training."""
 
+ENCODER = "network.encoder."
+"""What is the backbone of a segmentation network."""
+
 BLOCK = re.compile(r"(?:stages|layers)[._](\d+)\.blocks\.(\d+)\.")
 STAGE = re.compile(r"(?:stages|layers)[._](\d+)\.")
 STEM = re.compile(r"patch_embed|stem|pos_embed|cls_token")
@@ -78,7 +81,7 @@ def _rate_factors(settings: Optimizer, names: list[str]) -> dict[str, float]:
 
 
 def _is_of_backbone(name: str) -> bool:
-    return "backbone." in name
+    return "backbone." in name or name.startswith(ENCODER)
 
 
 def _depths(names: list[str]) -> Iterator[tuple[str, int]]:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from recycle.recipe.settings import MAIN_SCORES, SCORE_TITLES
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -15,9 +17,10 @@ class Progress:
         step: Steps done since training began, over all epochs.
         steps: Steps in all.
         loss: Loss of the latest step.
-        map50: Latest validation score; negative before the first validation.
+        score: Latest validation score; negative before the first validation.
         seconds_left: Expected from the speed since this process began.
         host: Where it runs.
+        score_title: What the score is.
     """
 
     member: str
@@ -26,9 +29,10 @@ class Progress:
     step: int
     steps: int
     loss: float
-    map50: float
+    score: float
     seconds_left: float
     host: str
+    score_title: str = SCORE_TITLES[MAIN_SCORES["detection"]]
 
 
 Report = Callable[[Progress], None]

@@ -14,11 +14,10 @@ from mmengine.hooks import Hook
 
 from recycle.data.image_cache import open_image_cache
 from recycle.errors import RecycleWarning
-from recycle.inference.predict import predict
-from recycle.predictions.parquet import write_parquet
 from recycle.training.leaving import IsLeaving, staying
 from recycle.training.member import KEY_FILE, MemberOutcome, MemberPlan, MemberTask, TrainingData
 from recycle.training.progress import Progress
+from recycle.training.tasks import TRAINING_TASKS
 from recycle.training.train import load_member, train_member
 
 
@@ -67,7 +66,7 @@ def _predict(plan: MemberPlan, task: MemberTask, data: TrainingData) -> None:
     model = load_member(task)
     for images, path in ((task.validation, plan.oof), (data.test, plan.test)):
         if path is not None:
-            write_parquet(predict(model, images, plan.settings, task.cache), path)
+            TRAINING_TASKS[plan.settings.task].write_predictions(model, images, task, path)
 
 
 @contextmanager

@@ -11,13 +11,13 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 
 from recycle.data.loading import DetectionImages, seed_everything
-from recycle.data.transforms import inference_pipeline, training_pipeline
+from recycle.data.transforms import inference_pipeline
 from recycle.data.workers import loader_options
 from recycle.errors import DataError
 from recycle.inference.networks import load_network
 from recycle.models.checkpoints import load_checkpoint
 from recycle.models.families import build_model
-from recycle.recipe import MaskRCNNSwin, Model
+from recycle.recipe import Model
 from recycle.training.averaging import averaging_hooks
 from recycle.training.class_weights import class_weights
 from recycle.training.hooks import FiniteLossHook, ProgressHook, SaveHook, SeedHook
@@ -30,7 +30,7 @@ from recycle.training.phase import PhaseTask, remaining_phases
 from recycle.training.progress import Report
 from recycle.training.schedules import learning_rate_schedule
 from recycle.training.stepping import Stepping, resolve_precision
-from recycle.training.validation import DetectionScore
+from recycle.training.tasks import TRAINING_TASKS
 
 VALIDATION_BATCH_SIZE = 8
 LOG_INTERVAL = 10
@@ -68,14 +68,7 @@ def load_member(task: MemberTask) -> BaseModel:
 def training_images(phase: PhaseTask) -> DetectionImages:
     """The images that a phase trains on, as the network gets them; its first epoch is number `epochs_before`."""
     task, settings = phase.member, phase.settings
-    with_masks = isinstance(settings, MaskRCNNSwin)
-    pipeline = training_pipeline(
-        settings.image_size,
-        settings.augmentations,
-        task.cache,
-        with_masks=with_masks,
-        pseudo_share=phase.pseudo.share if phase.pseudo and phase.pseudo.mixing == "mixup" else 0.0,
-    )
+    pipeline = TRAINING_TASKS[settings.task].pipeline(settings, task.cache, phase.pseudo)
     return DetectionImages(task.train, pipeline, task.seed, phase.pseudo)
 
 
@@ -162,7 +155,7 @@ def _validation(task: MemberTask) -> dict[str, Any]:
             "persistent_workers": False,  # they would lie idle most of the time
         },
         "val_cfg": {},
-        "val_evaluator": Evaluator([DetectionScore(task.validation)]),
+        "val_evaluator": Evaluator([TRAINING_TASKS[task.settings.task].score(task)]),
     }
 
 

@@ -13,6 +13,7 @@ from recycle.data.augmentations import needs_masks
 from recycle.data.coco import Dataset
 from recycle.recipe import Augmentation
 from tests.data.coloured_scenes import SIZE, extents, load, pixels_of
+from tests.recipes import required_of
 
 MEMBERS = get_args(get_args(Augmentation)[0])
 NAMES = sorted(get_args(member.model_fields["type"].annotation)[0] for member in MEMBERS)
@@ -20,7 +21,7 @@ LIST = TypeAdapter(tuple[Augmentation, ...])
 
 
 def parsed(*names: str, **more: Any) -> tuple[Augmentation, ...]:
-    return LIST.validate_python([{"type": name, **more} for name in names])
+    return LIST.validate_python([{"type": name, **required_of(name), **more} for name in names])
 
 
 def assert_sound(packed: dict[str, Any], *, with_masks: bool) -> None:
@@ -95,7 +96,9 @@ def test_boxes_are_as_narrow_without_a_network_that_needs_masks(masked: Dataset)
 
 
 def test_masks_are_loaded_only_for_what_bends_images() -> None:
-    assert [name for name in NAMES if needs_masks(parsed(name))] == ["optical_distortion", "shift_scale_rotate"]
+    wanting = [name for name in NAMES if needs_masks(parsed(name))]
+    assert wanting == ["crop_non_empty_mask", "optical_distortion", "shift_scale_rotate"]
+    assert needs_masks(parsed("one_of", choices=[{"type": "blur"}, {"type": "optical_distortion"}]))
 
 
 def test_photographs_larger_than_the_network_sees_are_cut_before_they_are_shrunk(masked: Dataset) -> None:

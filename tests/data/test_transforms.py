@@ -15,6 +15,7 @@ import recycle.models  # noqa: F401 - mmdet may not be imported before it
 from recycle.data.image_cache import ImageCache
 from recycle.data.transforms import WHOLE, inference_pipeline, longest_side_needed, training_pipeline
 from recycle.recipe import Augmentation, Colour, HorizontalFlip, Resize, Rotate90, VerticalFlip
+from tests.recipes import required_of
 
 WIDTH, HEIGHT = 60, 40
 BOX = (10, 5, 16, 9)
@@ -164,7 +165,8 @@ def test_what_may_enlarge_a_part_sees_the_whole_photograph() -> None:
     kept = (HorizontalFlip, VerticalFlip, Rotate90, Colour, Resize)
     others = [kind for kind in get_args(get_args(Augmentation)[0]) if kind not in kept]
     for kind in others:
-        assert longest_side_needed(100, [kind(type=get_args(kind.model_fields["type"].annotation)[0]), JITTER]) == WHOLE
+        name = get_args(kind.model_fields["type"].annotation)[0]
+        assert longest_side_needed(100, [kind(type=name, **required_of(name)), JITTER]) == WHOLE
 
 
 class Sides(ImageCache):

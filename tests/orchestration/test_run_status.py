@@ -77,7 +77,7 @@ def test_a_run_that_trains(paths: RunPaths) -> None:
     assert (status.run, status.recipe, status.state, status.stage) == ("run", "example", "running", "training members")
     assert [one.name for one in status.members] == MEMBERS
     assert [one.state for one in status.members] == ["finished", "running", "running", "waiting"]
-    assert (status.members[0].seconds, status.members[0].map50, status.members[0].host) == (100, 0.5, "node1")
+    assert (status.members[0].seconds, status.members[0].score, status.members[0].host) == (100, 0.5, "node1")
     assert (status.members[1].epoch, status.members[1].epochs, status.members[1].host) == (3, 8, "node2")
     assert status.seconds_left == pytest.approx((40 + 10 + 100) / 2)
     assert status.best == (MEMBERS[0], 0.5)

@@ -1,3 +1,4 @@
+import json
 import re
 from typing import Any, get_args
 
@@ -7,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from recycle.errors import RecipeError
 from recycle.recipe import Augmentation, Mosaic
 from recycle.recipe_yaml import json_schema
-from tests.recipes import example_with
+from tests.recipes import example_with, required_of
 
 LIST = TypeAdapter(tuple[Augmentation, ...])
 ALL_TYPES = [member.model_fields["type"].annotation for member in get_args(get_args(Augmentation)[0])]
@@ -22,8 +23,9 @@ def in_recipe(*augmentations: str) -> tuple[Augmentation, ...]:
 
 def test_all_of_the_competition_are_there_and_in_the_schema() -> None:
     assert tuple(NAMES) == (
-        *("additive_noise", "blur", "clahe", "colour", "emboss", "gauss_noise", "horizontal_flip"),
-        *("hue_saturation_value", "median_blur", "mixup", "mosaic", "motion_blur", "optical_distortion"),
+        *("additive_noise", "blur", "clahe", "colour", "crop_non_empty_mask", "emboss", "gauss_noise"),
+        *("horizontal_flip", "hue_saturation_value", "median_blur", "mixup", "mosaic", "motion_blur", "one_of"),
+        *("optical_distortion",),
         *("random_brightness_contrast", "random_crop", "random_resized_crop", "resize", "rgb_shift", "rotate_90"),
         *("sharpen", "shift_scale_rotate", "vertical_flip"),
     )
@@ -33,7 +35,8 @@ def test_all_of_the_competition_are_there_and_in_the_schema() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_may_be_named_alone(name: str) -> None:
-    augmentations = in_recipe(*dict.fromkeys(["{type: resize}", f"{{type: {name}}}"]))
+    settings = json.dumps({"type": name, **required_of(name)})
+    augmentations = in_recipe(*dict.fromkeys(['{"type": "resize"}', settings]))
     assert augmentations[-1].type == name
     assert augmentations[-1].model_dump()["type"] == name
 
@@ -66,6 +69,15 @@ def test_each_may_be_named_alone(name: str) -> None:
             "{type: random_resized_crop, min_ratio: 2}",
             "models.1.augmentations.1: min_ratio must not exceed max_ratio, but got 2.0 and 1.3333",
         ),
+        (
+            "{type: one_of, choices: [{type: blur}]}",
+            "choices: Tuple should have at least 2 items after validation, not 1",
+        ),
+        (
+            "{type: one_of, choices: [{type: blur, probability: 0}, {type: clahe, probability: 0}]}",
+            "choices must hold one of a probability above 0, but got only 0",
+        ),
+        ("{type: one_of, choices: [{type: blur}, {type: mosaic}]}", "Input should be one of "),
         ("{type: resize}", "models.1.augmentations: augmentations must hold exactly one 'resize', but got 2"),
     ],
 )
@@ -98,7 +110,7 @@ def test_mixing_may_stand_anywhere_behind_resize(types: tuple[str, ...]) -> None
 
 
 def test_what_a_recipe_holds_comes_back_from_its_dump() -> None:
-    settings: list[dict[str, Any]] = [{"type": name} for name in NAMES]
+    settings: list[dict[str, Any]] = [{"type": name, **required_of(name)} for name in NAMES]
     augmentations = LIST.validate_python(settings)
     assert LIST.validate_python(LIST.dump_python(augmentations, mode="json")) == augmentations
 

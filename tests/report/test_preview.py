@@ -6,11 +6,13 @@ import pytest
 
 from recycle.data.coco import Dataset
 from recycle.recipe import Model
+from recycle.report.pictures import class_colour
 from recycle.report.preview import preview_sheet
 from recycle.training.member import MemberTask
 from recycle.training.phase import remaining_phases
 from tests.data.copy_paste_scenes import Picture, Shape, colour_of, write_pictures
 from tests.orchestration.plans import model_with
+from tests.training.conformance import parse_model
 
 RESIZE = {"type": "resize"}
 FLIP = {"type": "horizontal_flip", "probability": 1.0}
@@ -80,3 +82,12 @@ def test_images_without_objects_and_crowds_are_shown(train: Dataset, tmp_path: P
     for annotations in ((), (crowd,)):
         dataset = Dataset(train.folder, train.categories, train.images, annotations)
         assert sheet(dataset, tmp_path, model([RESIZE])).shape == (BAR + ROW, 4 * TILE + 4, 3)
+
+
+def test_label_maps_lie_over_images_and_follow_them(train: Dataset, tmp_path: Path) -> None:
+    settings = {"name": "m", "family": "smp", "image_size": 128, "epochs": 1, "batch_size": 1}
+    picture = sheet(train, tmp_path, parse_model({**settings, "augmentations": [RESIZE, FLIP]}))
+    expected = (np.array(class_colour(0)) + np.array(colour_of(1))) / 2
+    shown = columns_showing(picture[BAR + 24 :], tuple(expected.astype(int).tolist()))
+    original, seen = shown[shown < TILE] - 4, shown[shown >= TILE] - TILE - 4
+    assert 0 < original.min() < original.max() < 128 < seen.min() < seen.max() < 256

@@ -18,7 +18,7 @@ def progress(member: str = "a-fold0", epoch: int = 1, map50: float = -1.0, left:
         step=10 * epoch,
         steps=80,
         loss=1.25,
-        map50=map50,
+        score=map50,
         seconds_left=left,
         host="node7",
     )

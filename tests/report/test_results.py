@@ -105,7 +105,9 @@ def test_without_answers_there_is_no_table_of_the_test_part() -> None:
 
 def test_a_model_that_lacks_a_fold_is_not_compared_with_the_ensemble() -> None:
     results = results_of(a=0.9, b=0.4, fused=0.5)
-    part: ScoresByPart = {"oof": replace(results.models["a"]["oof"], images=5)}
+    whole = results.models["a"]["oof"]
+    assert isinstance(whole, DetectionScores)
+    part: ScoresByPart = {"oof": replace(whole, images=5)}
     results = replace(results, models={**results.models, "a": part})
     assert results.best_model() == "b"
     assert "b with 0.4000" in verdict(results)

@@ -64,6 +64,8 @@ class FamilyTraining:
     """`family`, `image_size` and whatever else the tiny model needs."""
     overfitting: ClassVar[Mapping[str, Any]] = {"epochs": 24}
     """What lets its loss fall by half on eight images."""
+    breaking_lr: ClassVar[float] = 1e17
+    """Learning rate with which the first step breaks it."""
     refused: ClassVar[Sequence[tuple[Mapping[str, Any], str]]]
     """Wrong settings and what the refusal says."""
 
@@ -94,10 +96,16 @@ class FamilyTraining:
         assert expected.keys() == resumed.keys()
         assert all(torch.equal(expected[name], resumed[name]) for name in expected)
 
-    def test_predictions_are_boxes_inside_their_images(self, make_task: MakeTask) -> None:
+    def test_trained_members_predict_and_leave_two_checkpoints(self, make_task: MakeTask) -> None:
         task = make_task()
         train_member(task, ignore)
-        network = load_member(task)
+        self.require_predictions(load_member(task), task)
+        assert load_checkpoint(task.last_checkpoint)["meta"]["epoch"] == 2
+        assert "optimizer" not in load_checkpoint(task.best_checkpoint)
+        assert not list(task.work_dir.glob("*.tmp"))
+
+    def require_predictions(self, network: BaseModel, task: MemberTask) -> None:
+        """Boxes inside their images, whatever their size; families of another task predict something else."""
         predictions = predict(network, task.validation, task.settings)
         assert predictions.models == (task.settings.name,)
         assert predictions.coverage[0].tolist() == [image.id for image in task.validation.images]
@@ -105,14 +113,11 @@ class FamilyTraining:
         assert predictions.boxes.min() >= 0
         assert predictions.boxes.max() <= max(image.width for image in task.validation.images)
         assert predictions.labels.max() < len(task.train.categories)
-        assert load_checkpoint(task.last_checkpoint)["meta"]["epoch"] == 2
-        assert "optimizer" not in load_checkpoint(task.best_checkpoint)
-        assert not list(task.work_dir.glob("*.tmp"))
         require_boxes_in_pixels_of_the_original(network, task)
 
     def test_broken_loss_names_the_step_and_keeps_the_last_good_checkpoint(self, make_task: MakeTask) -> None:
         # One step an epoch: the first loss is that of a sound network, the second that of an exploded one.
-        task = make_task(batch_size=8, validate_every=6, epochs=6, optimizer=breaking(lr=1e17))
+        task = make_task(batch_size=8, validate_every=6, epochs=6, optimizer=breaking(lr=self.breaking_lr))
         with pytest.raises(
             NonFiniteLossError, match=r"member: the loss became (nan|inf) at step 2 \(epoch 2\)"
         ) as error:

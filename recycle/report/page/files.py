@@ -12,9 +12,9 @@ FILES = (
     ("data/train.json, data/test.json, data/folds.json", "both parts after repairs, as COCO, and the folds"),
     ("data/validation.txt", "everything that the validator found"),
     ("round0/members/", "checkpoints and logs of each member"),
-    ("round0/predictions/", "predictions of each member and of the ensemble, as Parquet"),
+    ("round0/predictions/", "predictions of each member and of the ensemble: boxes as Parquet, pixels as NumPy files"),
     ("round1/, round2/, ...", "the same of each round of pseudo labels, with the labels and what the gate decided"),
-    ("pictures/", "images with boxes, and figures of the ensemble, as JPEG and PNG"),
+    ("pictures/", "images with what was found, and figures of the ensemble, as JPEG and PNG"),
     ("attempts.jsonl, timing.json", "when and where everything ran"),
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from recycle.fusion.ensemble import ENSEMBLE
+from recycle.recipe.settings import main_score
 from recycle.report.exports import DataTable
 from recycle.report.leaderboard import Board
 from recycle.report.leaderboard_relation import Relation, relate
@@ -42,7 +43,7 @@ def _board(contents: ReportContents, relation: Relation) -> Iterator[Block]:
 
 
 def _validation(contents: ReportContents) -> float | None:
-    score: float | None = contents.results[ENSEMBLE]["oof"]["map50"] if contents.results else None
+    score: float | None = main_score(contents.results[ENSEMBLE]["oof"]) if contents.results else None
     return score
 
 
@@ -61,7 +62,7 @@ def _figure(relation: Relation) -> Figure:
         "hovertext": [charts.plain(point.run) for point in points],
         "hovertemplate": "%{hovertext}<br>validation %{x}, leaderboard %{y}<extra></extra>",
     }
-    axes = {"title": {"text": "validation, mAP50"}}, {"title": {"text": f"{relation.board} leaderboard"}}
+    axes = {"title": {"text": "validation, mAP50 or mIoU"}}, {"title": {"text": f"{relation.board} leaderboard"}}
     return Figure(
         name=f"leaderboard-{relation.board}",
         title=f"Validation against the {relation.board} leaderboard",

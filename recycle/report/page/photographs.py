@@ -127,12 +127,13 @@ def _photograph(dataset: Dataset, image: Image, kind: str, note: str, panes: Seq
         note=note,
         width=image.width,
         height=image.height,
-        source=_data_uri(read_image(dataset.path_of(image), image.width, image.height)),
+        source=data_uri(read_image(dataset.path_of(image), image.width, image.height)),
         panes=panes,
     )
 
 
-def _data_uri(pixels: npt.NDArray[np.uint8]) -> str:
+def data_uri(pixels: npt.NDArray[np.uint8]) -> str:
+    """A BGR picture as a data URI, made smaller where it is large."""
     height, width = pixels.shape[:2]
     scale = min(1.0, LONGEST_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from recycle.recipe.settings import MAIN_SCORES, SCORE_TITLES
 from recycle.report.attempts import Attempt, usage_of
 from recycle.report.curves import Curves
 from recycle.report.exports import DataTable
@@ -35,7 +36,7 @@ def _blocks(contents: ReportContents) -> Iterator[Block]:
     yield from timeline(contents)
     yield Heading("Curves")
     yield from _curves(contents)
-    yield Table(_member_table(contents.members), digits=3)
+    yield Table(_member_table(contents.members, _score_title(contents)), digits=3)
     if any(one.outcome != "finished" for one in contents.attempts):
         yield Table(_attempt_table(contents.attempts), digits=1)
 
@@ -67,7 +68,8 @@ def _curves(contents: ReportContents) -> Iterator[Block]:
     if not known:
         yield Text("No training logs lie in the run folder, so there are no curves to show.")
         return
-    yield _figure(known, "score-curves", "mAP50 on the fold that a member never saw", lambda one: one.scores, {})
+    title = f"{_score_title(contents)} on the fold that a member never saw"
+    yield _figure(known, "score-curves", title, lambda one: one.scores, {})
     yield Pair(
         (
             _figure(
@@ -126,8 +128,12 @@ def _saying(members: Sequence[MemberRecord], values_of: Callable[[Curves], Mappi
     return f"At the end it lies between {last[low]:.4g} ({low}) and {last[high]:.4g} ({high})."
 
 
-def _member_table(members: Sequence[MemberRecord]) -> DataTable:
-    columns = ("member", "status", "epochs", "last loss", "last mAP50", "seconds", "tries", "on")
+def _score_title(contents: ReportContents) -> str:
+    return SCORE_TITLES[MAIN_SCORES[contents.recipe.task]]
+
+
+def _member_table(members: Sequence[MemberRecord], score: str) -> DataTable:
+    columns = ("member", "status", "epochs", "last loss", f"last {score}", "seconds", "tries", "on")
     return DataTable("members", "Members", columns, tuple(map(_member_row, members)))
 
 
