@@ -204,3 +204,16 @@ class Storage:
 def is_address(text: str) -> bool:
     """Whether a text names a folder in a storage, rather than one of this machine."""
     return "://" in text
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run whose files lie in a storage.
+
+    Attributes:
+        storage: Its folder there.
+        root: Its folder on the driver's machine.
+    """
+
+    storage: Storage
+    root: Path

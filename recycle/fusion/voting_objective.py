@@ -104,7 +104,7 @@ class VotingObjective:
 
 
 def voting_of(parameters: Mapping[str, Any], models: Sequence[str]) -> VotingSettings:
-    """Makes settings of what `search_spaces.segmentation.space` suggests; weights that are all 0 mean equal ones."""
+    """Makes settings of what `search_spaces.voting.space` suggests; weights that are all 0 mean equal ones."""
     weights = [float(parameters.get(weight_parameter(model), 1)) for model in models]
     is_equal = len(set(weights)) == 1
     return VotingSettings(parameters[METHOD], () if is_equal else tuple(weights))

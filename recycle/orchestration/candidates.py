@@ -3,22 +3,18 @@
 import os
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from recycle.data.folds import split_test
-from recycle.data.prepare import PreparedData
-from recycle.errors import ResumeError
-from recycle.fusion.joining import JoiningGain
-from recycle.fusion.settings import settings_of
+from recycle.data.prepare import READINGS
+from recycle.orchestration.joining import Joining
 from recycle.orchestration.plan import image_cache_name, plan_members
-from recycle.orchestration.run_contents import read_run
 from recycle.orchestration.trials import ReportScore
 from recycle.paths import RunPaths
-from recycle.recipe import Model, Recipe
+from recycle.recipe import Model, Recipe, Task
 from recycle.recipe.changes import model_named, shrunk, with_changes, with_model
 from recycle.training.member import MemberPlan, TrainingData
 
@@ -35,7 +31,7 @@ class CandidateTrial:
         data: What is trained on, by fold.
         digest: Digest of images, annotations and folds.
         paths: Folder of the search.
-        joining: What an ensemble gains by predictions; None where their own score counts.
+        joining: What an ensemble gains by a file of predictions; None where their own score counts.
     """
 
     recipe: Recipe
@@ -43,7 +39,7 @@ class CandidateTrial:
     data: Mapping[int, TrainingData]
     digest: str
     paths: RunPaths
-    joining: JoiningGain | None
+    joining: Joining | None
 
     def __call__(self, number: int, changes: Mapping[str, Any], report: ReportScore) -> tuple[float, float]:
         """Trains the trial and gives its score and its value."""
@@ -53,7 +49,7 @@ class CandidateTrial:
         # Only this process needs torch and the networks' libraries, which take seconds to import.
         from recycle.training.candidate import train_candidate  # noqa: PLC0415
 
-        return train_candidate(plans, self.data, self.recipe.search.metric, self.joining, report)
+        return train_candidate(plans, self.data, self.recipe.search_metric, self.joining, report)
 
     def plans(self, number: int, changes: Mapping[str, Any]) -> list[MemberPlan]:
         """The members of a trial, one a fold."""
@@ -78,41 +74,22 @@ class CandidateTrial:
 
 
 def small_training_data(
-    whole: TrainingData, groups: npt.NDArray[np.int64], folds: Sequence[int], fraction: float, seed: int
+    whole: TrainingData, groups: npt.NDArray[np.int64], task: Task, folds: Sequence[int], fraction: float, seed: int
 ) -> dict[int, TrainingData]:
     """What candidates are trained on, by fold: a stratified part of the other folds, and all images of the fold.
 
     Args:
         whole: What members at full size are trained on.
         groups: Near-duplicate group of each training image.
+        task: What the images are annotated for.
         folds: The folds of the search.
         fraction: How much of the other folds' images.
         seed: Of the draw.
     """
     if fraction == 1:
         return dict.fromkeys(folds, whole)
-    part = {image.id for image in split_test(whole.train, groups, fraction, seed)[1].images}
+    part = {image.id for image in split_test(READINGS[task].samples(whole.train), groups, fraction, seed)[1].images}
     return {fold: _with_part(whole, fold, part) for fold in folds}
-
-
-def read_joining(recipe: Recipe, prepared: PreparedData) -> JoiningGain | None:
-    """The ensemble that candidates shall join, if the recipe names one.
-
-    Raises:
-        ResumeError: If there is no finished run in its folder, or it has other data or folds.
-    """
-    if not recipe.search.ensemble:
-        return None
-    run = read_run(Path(recipe.search.ensemble))
-    if run.study is None or run.model_oof is None:
-        raise ResumeError(f"search.ensemble {run.paths.root}: its run has not finished")
-    if run.prepared.digest != prepared.digest:
-        raise ResumeError(
-            f"search.ensemble {run.paths.root}: its data or folds are not those of this search "
-            f"(digest {run.prepared.digest} instead of {prepared.digest})"
-        )
-    settings = settings_of(run.study["parameters"], run.model_oof.models)
-    return JoiningGain(run.model_oof, prepared.train, prepared.folds, settings, recipe.search.metric)
 
 
 def _with_part(data: TrainingData, fold: int, part: Container[int]) -> TrainingData:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from recycle.data.node_cache import fetched
 from recycle.data.remote_folder import RemoteFolder, describe_folder
-from recycle.storage import Storage, is_address
-from recycle.training.member import StoredRun
+from recycle.storage import Storage, StoredRun, is_address
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from typing import Any
 from rich.console import Console
 
 from recycle.errors import TrainingError
-from recycle.evaluation.detection import own_score
 from recycle.evaluation.seeds import SeedsComparison, compare_seeds
+from recycle.fusion.member_score import member_score
 from recycle.orchestration.attempt_log import AttemptLog
 from recycle.orchestration.candidates import CandidateTrial
 from recycle.orchestration.deadline import Deadline
 from recycle.orchestration.train import MemberTraining
-from recycle.predictions.parquet import read_parquet
 from recycle.report.plan import PlannedMember
 from recycle.report.progress import Display
 from recycle.report.training_search import DEFAULT, Finalist, TrialRecord
@@ -169,10 +168,9 @@ class Finals:
 
     def _value_of(self, plan: MemberPlan) -> float:
         assert plan.oof is not None
-        predictions = read_parquet(plan.oof)
         if self._candidates.joining:
-            return self._candidates.joining(predictions)
-        return own_score(self._data.train, predictions, self._candidates.recipe.search.metric)
+            return self._candidates.joining(plan.oof)
+        return member_score(self._data.train, plan.oof, self._candidates.recipe.search_metric)
 
 
 def name_of(trial: TrialRecord) -> str:

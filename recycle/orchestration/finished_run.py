@@ -14,7 +14,7 @@ from recycle.orchestration.member_names import member_names
 from recycle.orchestration.run_storage import stored_run
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
-from recycle.training.member import StoredRun
+from recycle.storage import StoredRun
 
 
 def read_ensemble(folder: Path) -> TrainedEnsemble:

@@ -8,7 +8,7 @@ from typing import Any
 
 from recycle.errors import ResumeError
 from recycle.recipe import Fold
-from recycle.training.member import StoredRun
+from recycle.storage import StoredRun
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
-from recycle.storage import Storage
-from recycle.training.member import MemberPlan, StoredRun
+from recycle.storage import Storage, StoredRun
+from recycle.training.member import MemberPlan
 
 SECONDS_BETWEEN_COPIES = 5.0
 """What a lost head can forget; a member that finished in between only predicts again."""

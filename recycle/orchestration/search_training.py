@@ -14,13 +14,14 @@ from recycle.data.prepare import PreparedData
 from recycle.errors import RecipeError, TrainingError
 from recycle.evaluation.seeds import SeedsComparison
 from recycle.orchestration.candidate_space import CandidateSpace, candidate_space
-from recycle.orchestration.candidates import CandidateTrial, read_joining, small_training_data
+from recycle.orchestration.candidates import CandidateTrial, small_training_data
 from recycle.orchestration.cluster import cluster_nodes, connected, require_resources
 from recycle.orchestration.copy_paste import paste_into_folds
 from recycle.orchestration.data_source import data_source
 from recycle.orchestration.early_stopping import StoppingRules
 from recycle.orchestration.finals import Finals, FinalsPlan, name_of
 from recycle.orchestration.image_caches import image_caches_removed
+from recycle.orchestration.joining import read_joining
 from recycle.orchestration.open_run import open_run, recorded_data
 from recycle.orchestration.plan import digest, image_cache_name
 from recycle.orchestration.prepare_run import prepare_run
@@ -98,7 +99,7 @@ def search_training(
     began = time.monotonic()
     searched = model_named(recipe, model)
     _require_one_process(searched)
-    space = candidate_space(recipe.search.space, recipe, searched)
+    space = candidate_space(recipe.search_space, recipe, searched)
     loggers = trial_loggers(recipe)
     paths = RunPaths(root)
     with (
@@ -135,7 +136,7 @@ def _candidates(
     return CandidateTrial(
         recipe=recipe,
         model=model.name,
-        data=small_training_data(whole, prepared.groups, recipe.search.folds, fraction, recipe.seed),
+        data=small_training_data(whole, prepared.groups, recipe.task, recipe.search.folds, fraction, recipe.seed),
         digest=digest([prepared.digest, fraction]),
         paths=paths,
         joining=read_joining(recipe, prepared),
@@ -147,7 +148,7 @@ def _search(work: _Searched, space: CandidateSpace, loggers: Sequence[Any]) -> T
     what, side_by_side = _trial_search(work, space), work.side_by_side
     steps = what.rules.steps
     budget = TrialBudget(steps, work.time.ends_at, lambda known: work.time.reserve(known, side_by_side))
-    work.console.print(f"Searching {recipe.search.space} for {work.model.name}")
+    work.console.print(f"Searching {recipe.search_space} for {work.model.name}")
     study = run_trials(
         what,
         paths.training_journal,
@@ -213,7 +214,7 @@ def _winner(
 
 
 def _value(recipe: Recipe) -> str:
-    title = TITLES[recipe.search.metric]
+    title = TITLES[recipe.search_metric]
     return f"gain of the ensemble in {title}" if recipe.search.ensemble else title
 
 
@@ -221,8 +222,9 @@ def _study_name(work: _Searched) -> str:
     """Names a search by all that its values depend on, so that no other continues it."""
     search, candidates = work.recipe.search, work.candidates
     model = work.model.model_dump(mode="json", exclude={"resources"})
-    settings = search.model_dump(mode="json", include={"space", "metric", "folds", "ensemble", "small"})
-    return f"training-{work.model.name}-{digest([model, settings, candidates.digest, work.recipe.seed])[:12]}"
+    settings = search.model_dump(mode="json", include={"folds", "ensemble", "small"})
+    sought = [work.recipe.search_space, work.recipe.search_metric]
+    return f"training-{work.model.name}-{digest([model, settings, sought, candidates.digest, work.recipe.seed])[:12]}"
 
 
 def _write(study: TrainingStudy, recipe: Recipe, paths: RunPaths) -> None:

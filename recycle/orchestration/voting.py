@@ -19,7 +19,7 @@ from recycle.orchestration.search import Parameters, Search, search
 from recycle.predictions.probabilities import ImageProbabilities
 from recycle.recipe import Voting
 from recycle.report.ensemble import DEFAULT_FUSION, TUNED_FUSION, Worth, standing_fusion
-from search_spaces.segmentation import space
+from search_spaces.voting import space
 
 SEARCH_PART = 0.5
 """Of the time there is; the rest is for the nested estimate."""

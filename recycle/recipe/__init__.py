@@ -43,7 +43,7 @@ from recycle.recipe.pixel_augmentations import (
     Sharpen,
 )
 from recycle.recipe.pseudo_labels import PseudoLabels, PseudoMixing, model_of_round, name_in_recipe, name_in_round
-from recycle.recipe.search import Search, SmallStage
+from recycle.recipe.search import Search, SearchMetric, SmallStage
 from recycle.recipe.segmentation import SMP
 from recycle.recipe.settings import (
     ALL_DATA_SUFFIX,
@@ -54,7 +54,7 @@ from recycle.recipe.settings import (
     Settings,
     Task,
 )
-from recycle.recipe.tasks import require_one_label_map_size, require_one_task
+from recycle.recipe.tasks import METRICS, SPACES, require_metric_of_task, require_one_label_map_size, require_one_task
 from recycle.recipe.training import Fold, ModelSettings, Resources
 from recycle.recipe.voting import CRF, Voting
 from recycle.recipe.yolo import YOLO
@@ -180,6 +180,7 @@ class Recipe(Settings):
         ]
         require_one_task(self.task, self.models, changed)
         require_one_label_map_size(self.models)
+        require_metric_of_task(self.search.metric, self.task)
         return self
 
     @model_validator(mode="after")
@@ -211,6 +212,16 @@ class Recipe(Settings):
                 f"parts, but got {self.search.small.data_fraction}"
             )
         return self
+
+    @property
+    def search_metric(self) -> SearchMetric:
+        """What the search of training settings climbs."""
+        return self.search.metric or METRICS[self.task][0]
+
+    @property
+    def search_space(self) -> str:
+        """What it tries, as `package.module:function`."""
+        return self.search.space or SPACES[self.task]
 
     def models_in(self, round_index: int) -> tuple[Model, ...]:
         """The models as a round trains them; round 0 knows no pseudo labels."""

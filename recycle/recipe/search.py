@@ -9,6 +9,9 @@ from recycle.recipe.settings import Settings
 SpaceName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 
 
+SearchMetric = Literal["map50", "map", "miou"]
+
+
 class SmallStage(Settings):
     """How much smaller than the model candidates are while they are searched; the best are trained at full size."""
 
@@ -24,12 +27,14 @@ class SmallStage(Settings):
 class Search(Settings):
     """The search of one model's losses, optimiser and augmentations on out-of-fold predictions."""
 
-    space: SpaceName = "search_spaces.detection:space"
-    """What is tried: a function of an Optuna trial, as `package.module:function`."""
+    space: SpaceName | None = None
+    """What is tried: a function of an Optuna trial, as `package.module:function`; by default that of the recipe's task,
+    `search_spaces.detection:space` or `search_spaces.segmentation:space`."""
     trials: int = Field(default=20, ge=1)
     """Settings that the study tries."""
-    metric: Literal["map50", "map"] = "map50"
-    """What is made as high as possible: mean average precision at IoU 0.50, or from 0.50 to 0.95."""
+    metric: SearchMetric | None = None
+    """What is made as high as possible: of boxes mean average precision at IoU 0.50, which is the default, or from 0.50
+    to 0.95; of labelled pixels mean intersection over union."""
     folds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
     """The folds that a trial is trained for, one after the other; its score is the mean over them, and a trial that
     falls behind is not trained for the next."""

@@ -3,11 +3,34 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from recycle.recipe.models import Model
+from recycle.recipe.search import SearchMetric
 from recycle.recipe.segmentation import SMP
 from recycle.recipe.settings import Task
 
 FUSION_PARTS: Mapping[Task, str] = {"detection": "fusion", "segmentation": "voting"}
 """The part of a recipe that tells how a task's ensemble is searched."""
+
+
+METRICS: Mapping[Task, tuple[SearchMetric, ...]] = {"detection": ("map50", "map"), "segmentation": ("miou",)}
+"""What the search of training settings may climb, the default first."""
+
+SPACES: Mapping[Task, str] = {
+    "detection": "search_spaces.detection:space",
+    "segmentation": "search_spaces.segmentation:space",
+}
+"""What it tries if the recipe does not tell."""
+
+
+def require_metric_of_task(metric: str | None, task: Task) -> None:
+    """Refuses to search by a score that models of the task do not have.
+
+    Raises:
+        ValueError: Names the scores that they have.
+    """
+    if metric is not None and metric not in METRICS[task]:
+        raise ValueError(
+            f"search.metric must be {' or '.join(METRICS[task])} where task is {task!r}, but got {metric!r}"
+        )
 
 
 def require_one_task(task: Task, models: Sequence[Model], changed: Collection[str]) -> None:

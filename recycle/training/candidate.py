@@ -1,15 +1,14 @@
 """One setting of a search, trained as any member is, and scored on the folds that it never saw."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from recycle.evaluation.detection import own_score
-from recycle.predictions.parquet import read_parquet
-from recycle.predictions.values import Predictions
+from recycle.fusion.member_score import member_score
 from recycle.training.local_data import local_data
 from recycle.training.member import MemberPlan, TrainingData
 from recycle.training.progress import Progress
@@ -18,8 +17,8 @@ from recycle.training.run_member import run_member
 ReportScore = Callable[[int, float], None]
 """Takes epochs, counted over all folds, and the score after them."""
 
-Value = Callable[[Predictions], float]
-"""Scores predictions of a fold's images."""
+Value = Callable[[Path], float]
+"""Scores a file of predictions of a fold's images."""
 
 
 def train_candidate(
@@ -30,7 +29,7 @@ def train_candidate(
     Args:
         plans: The candidate's members, one a fold.
         data: What the member of a fold is trained on, by fold.
-        metric: `map50` or `map`.
+        metric: `map50`, `map` or `miou`.
         value: What the predictions of a fold are worth; their score if None.
         report: Told each validation of the first fold, and then the mean over the folds after each but the last; it may
             not return, which ends the training.
@@ -50,9 +49,8 @@ def train_candidate(
         watching = [] if values else [_ScoreHook(plan.settings.in_phases(), metric, report)]
         with local_data(data[plan.fold], plan.fold) as here:
             run_member(plan, here, _ignore, watching)
-        predictions = read_parquet(plan.oof)
-        scores.append(own_score(data[plan.fold].train, predictions, metric))
-        values.append(value(predictions) if value else scores[-1])
+        scores.append(member_score(data[plan.fold].train, plan.oof, metric))
+        values.append(value(plan.oof) if value else scores[-1])
         if len(values) < len(plans):
             report(len(values) * epochs, fmean(scores))
     return fmean(scores), fmean(values)

@@ -12,7 +12,7 @@ from recycle.data.pseudo_images import PseudoImages
 from recycle.data.pseudo_labels import read_pseudo_labels
 from recycle.data.remote_folder import RemoteFolder
 from recycle.recipe import Fold, Model, PseudoLabels
-from recycle.storage import Storage
+from recycle.storage import StoredRun
 
 KEY_FILE = "key"
 """What the checkpoints beside it were made of."""
@@ -85,19 +85,6 @@ class TrainingData:
         outside = {image.id for image in self.train.images} - inside
         train = read_pasted(self.pasted[fold]) if fold in self.pasted else self.train.subset(outside)
         return train, self.train.subset(inside)
-
-
-@dataclass(frozen=True)
-class StoredRun:
-    """A run whose files lie in a storage.
-
-    Attributes:
-        storage: Its folder there.
-        root: Its folder on the driver's machine.
-    """
-
-    storage: Storage
-    root: Path
 
 
 @dataclass(frozen=True)

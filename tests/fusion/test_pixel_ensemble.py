@@ -17,7 +17,7 @@ from recycle.fusion.pixel_ensemble import (
 from recycle.fusion.voting import VotingSettings, labels_of_shares
 from recycle.fusion.voting_objective import VotingObjective
 from recycle.predictions.probabilities import Probabilities, to_bytes
-from search_spaces.segmentation import space
+from search_spaces.voting import space
 
 CLASSES, SIDE = 3, 16
 TRUTH = {

@@ -8,8 +8,7 @@ from recycle.models.size import predictions_gib
 from recycle.orchestration.disk import require_disk
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
-from recycle.storage import Storage
-from recycle.training.member import StoredRun
+from recycle.storage import Storage, StoredRun
 from tests.data.small_dataset import dataset_of
 from tests.data.test_statistics import prepared_of
 from tests.orchestration.plans import plan_of

@@ -9,8 +9,7 @@ from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.run_storage import mirrored, receive_member, restore, stored_run
 from recycle.paths import RunPaths
 from recycle.recipe_yaml import load_recipe
-from recycle.storage import Storage
-from recycle.training.member import StoredRun
+from recycle.storage import Storage, StoredRun
 from tests.orchestration.plans import plan_of
 
 

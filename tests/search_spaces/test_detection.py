@@ -6,7 +6,8 @@ import pytest
 from recycle.recipe import Model
 from recycle.recipe.changes import model_named, with_changes
 from recycle.recipe_yaml import load_recipe
-from search_spaces.detection import OPTIONAL, space, start
+from search_spaces.detection import space, start
+from search_spaces.training import OPTIONAL
 
 MODELS = [
     pytest.param(recipe, model, id=f"{recipe}-{model.name}")

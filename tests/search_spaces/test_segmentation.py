@@ -1,37 +1,42 @@
+"""The space of networks that label pixels: its start changes nothing, and whatever it suggests is valid."""
+
 import optuna
 import pytest
 
-from recycle.fusion.voting_objective import parameters_of_voting, voting_of
-from recycle.recipe.voting import VotingMethod
-from search_spaces.segmentation import space
+from recycle.recipe import Model
+from recycle.recipe.changes import model_named, with_changes
+from recycle.recipe_yaml import load_recipe
+from search_spaces.segmentation import PIXELWISE_LOSSES, REGION_LOSSES, space, start
+from search_spaces.training import OPTIONAL
 
-MODELS = ("fpn", "unet")
-
-
-def suggested(
-    models: tuple[str, ...], methods: tuple[VotingMethod, ...]
-) -> tuple[dict[str, object], dict[str, object]]:
-    """What was chosen of several, and what there was no choice of."""
-    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask()
-    constants = space(trial, models, methods)
-    return trial.params, constants
+MODELS = [
+    pytest.param(recipe, model, id=f"{recipe}-{model.name}")
+    for recipe in ("segmentation-demo", "segmentation")
+    for model in load_recipe(recipe).models
+]
 
 
-@pytest.mark.parametrize("models", [MODELS, ("fpn",)])
-@pytest.mark.parametrize("methods", [("soft", "hard"), ("hard",)])
-def test_every_suggestion_makes_settings(models: tuple[str, ...], methods: tuple[VotingMethod, ...]) -> None:
-    params, constants = suggested(models, methods)
-    assert constants == ({} if len(methods) > 1 else {"method": "hard"})
-    assert set(params) == {
-        *(["method"] if len(methods) > 1 else []),
-        *((f"weight {model}" for model in models) if len(models) > 1 else []),
-    }
-    settings = voting_of({**params, **constants}, models)
-    assert settings.method in methods
-    assert len(settings.weight_of(models)) == len(models)
+@pytest.mark.parametrize(("recipe", "model"), MODELS)
+def test_the_first_setting_leaves_the_model_as_it_is(recipe: str, model: Model) -> None:
+    (parameters,) = start(model)
+    assert space(optuna.trial.FixedTrial(parameters), model) == {}  # type: ignore[arg-type]
 
 
-def test_settings_to_begin_with_lie_in_the_space() -> None:
-    params, constants = suggested(MODELS, ("soft", "hard"))
-    settings = voting_of({**params, **constants}, MODELS)
-    assert set(parameters_of_voting(settings, MODELS)) == set(params)
+@pytest.mark.parametrize(("recipe", "model"), MODELS)
+def test_whatever_is_suggested_is_a_model(recipe: str, model: Model) -> None:
+    whole = load_recipe(recipe)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=1))
+    for _ in range(12):
+        changes = space(study.ask(), model)
+        assert model_named(with_changes(whole, model.name, changes), model.name) != model
+
+
+def test_everything_is_tried() -> None:
+    model = load_recipe("segmentation-demo").models[0]
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    changes = [space(study.ask(), model) for _ in range(200)]
+    losses = {loss["type"] for one in changes for loss in one.get("losses", {}).get("pixels", ())}
+    assert losses == {*PIXELWISE_LOSSES, *REGION_LOSSES}
+    used = {step["type"] for one in changes for step in one.get("augmentations", ())}
+    assert {*OPTIONAL, "mosaic", "resize", "horizontal_flip"} <= used
+    assert "mixup" not in used
