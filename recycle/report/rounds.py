@@ -186,7 +186,8 @@ def changes_data(one: RoundReport) -> DataTable | None:
     changes += [(f"class {name}, AP50", change) for name, change in (gate.classes or {}).items()]
     rows = tuple((name, c.former, c.score, c.score - c.former, c.low, c.high) for name, c in changes)
     columns = ("", "before", "with the round", "difference", "95 % from", "to")
-    return DataTable(f"round-{one.round_index}", f"Round {one.round_index}: scores out of fold", columns, rows)
+    caption = f"Round {one.round_index}: scores out of fold; intervals of classes hold for all at once"
+    return DataTable(f"round-{one.round_index}", caption, columns, rows)
 
 
 def rounds_tables(rounds: Sequence[RoundReport]) -> Iterator[Table]:
