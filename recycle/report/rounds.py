@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recycle.evaluation.label_counts import LabelQuality, all_together
-from recycle.report.exports import DataTable
+from recycle.report.exports import Cell, DataTable
 
 OWN_ENSEMBLE = "the ensemble"
 """The source of labels that the run's own members predicted."""
@@ -184,9 +184,16 @@ def changes_data(one: RoundReport) -> DataTable | None:
     changes += [("the round's models alone", gate.alone)] if gate.alone else []
     changes += (gate.models or {}).items()
     changes += [(f"class {name}, AP50", change) for name, change in (gate.classes or {}).items()]
-    rows = tuple((name, c.former, c.score, c.score - c.former, c.low, c.high) for name, c in changes)
+    rows = (*((name, c.former, c.score, c.score - c.former, c.low, c.high) for name, c in changes), *_test_rows(gate))
     columns = ("", "before", "with the round", "difference", "95 % from", "to")
-    return DataTable(f"round-{one.round_index}", f"Round {one.round_index}: scores out of fold", columns, rows)
+    caption = f"Round {one.round_index}: scores out of fold; intervals of classes hold for all at once"
+    return DataTable(f"round-{one.round_index}", caption, columns, rows)
+
+
+def _test_rows(gate: GateReport) -> Iterator[tuple[Cell, ...]]:
+    if gate.test is not None:
+        former, score = gate.test
+        yield ("test part, mAP50; decides nothing", former, score, score - former, None, None)
 
 
 def rounds_tables(rounds: Sequence[RoundReport]) -> Iterator[Table]:

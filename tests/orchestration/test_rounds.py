@@ -1,27 +1,33 @@
 """Rounds on drawn runs and on a trained one: kept or not, interrupted or not, asked for at once or by themselves."""
 
-import json
+import re
 import shutil
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from recycle.errors import DataError, RecipeError, RecycleError, ResumeError
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish import FusedRun, fuse_run
+from recycle.orchestration.ledger import read_ledger
 from recycle.orchestration.plan import plan_members
+from recycle.orchestration.pseudo_label import add_round
 from recycle.orchestration.round_records import kept_rounds, read_gate, read_labels_record, read_rounds
-from recycle.orchestration.rounds import ExtraRound, add_rounds
+from recycle.orchestration.rounds import ExtraRound, Train, add_rounds
 from recycle.orchestration.run_contents import read_run
 from recycle.orchestration.run_status import read_status
 from recycle.paths import RunPaths
 from recycle.predictions.submission import write_detection_csv
 from recycle.recipe import PseudoLabels, Recipe
 from recycle.recipe_yaml import write_recipe
+from recycle.training.member import MemberPlan
 from tests.orchestration.drawn_rounds import Trainer, fair, good, poisoned, prepared_of, trained_run
 from tests.orchestration.drawn_runs import recipe_of, write_drawn_run
 from tests.orchestration.job import kill, read_json, run_job, start_job, training_processes, wait_for
@@ -56,87 +62,121 @@ def copied(begun: FusedRun, root: Path) -> FusedRun:
     return replace(begun, run=replace(begun.run, paths=RunPaths(root)))
 
 
-def make(fused: FusedRun, trainer: Trainer, extra: ExtraRound | None = None) -> tuple[FusedRun, str]:
+def make(fused: FusedRun, train: Train, extra: ExtraRound | None = None) -> tuple[FusedRun, str]:
     output = StringIO()
-    return add_rounds(fused, trainer, Console(file=output, width=400), lambda: None, extra), output.getvalue()
+    return add_rounds(fused, train, Console(file=output, width=400), lambda: None, extra), output.getvalue()
+
+
+@pytest.fixture(scope="module")
+def rejected(begun: FusedRun, tmp_path_factory: pytest.TempPathFactory) -> tuple[FusedRun, FusedRun, str]:
+    """The run before and after a poisoned round, and what was told."""
+    fused = copied(begun, tmp_path_factory.mktemp("rejected") / "run")
+    write_recipe(fused.run.recipe, fused.run.paths.recipe)
+    return fused, *make(fused, Trainer(poisoned, fused.run.paths))
+
+
+def with_settings(fused: FusedRun, settings: PseudoLabels) -> FusedRun:
+    return replace(
+        fused, run=replace(fused.run, recipe=fused.run.recipe.model_copy(update={"pseudo_labels": settings}))
+    )
 
 
 def test_rounds_that_help_are_kept_and_join_the_ensemble(begun: FusedRun, tmp_path: Path) -> None:
     fused = copied(begun, tmp_path / "run")
-    trainer = Trainer(good, fused.run.paths)
+    trainer, paths = Trainer(good, fused.run.paths), fused.run.paths
     standing, output = make(fused, trainer)
-    paths = fused.run.paths
     assert "Round 1 is kept: the score rises by" in output
     assert kept_rounds(paths)[:2] == (0, 1)
     assert standing.objective.models[:2] == ("one", "one@1")
-    assert [plan.name for plan in trainer.trained[:2]] == ["one@1-fold0", "one@1-fold1"]
+    assert [plan.name for plan in trainer.trained] == [
+        f"one@{number}-fold{fold}" for number in (1, 2) for fold in (0, 1)
+    ]
     assert all(plan.pseudo and plan.pseudo.labels.is_file() for plan in trainer.trained)
 
+    gate = paths.gate_record(1).read_bytes()
+    paths.gate_record(1).unlink()
     again, _ = make(fused, trainer)
     assert len(trainer.trained) == 4, "what was made is not made again"
+    assert paths.gate_record(1).read_bytes() == gate
     assert np.array_equal(again.ensemble.oof.scores, standing.ensemble.oof.scores)
 
 
-def test_a_poisoned_round_is_rejected_and_ends_the_rounds(begun: FusedRun, tmp_path: Path) -> None:
-    fused = copied(begun, tmp_path / "run")
-    trainer = Trainer(poisoned, fused.run.paths)
-    standing, output = make(fused, trainer)
+def test_a_poisoned_round_is_rejected_and_ends_the_rounds(rejected: tuple[FusedRun, FusedRun, str]) -> None:
+    former, standing, output = rejected
+    paths = former.run.paths
     assert "Round 1 is not kept" in output
-    assert kept_rounds(fused.run.paths) == (0,)
+    assert "Round 2" not in output
+    assert kept_rounds(paths) == (0,)
     assert standing.objective.models == ("one",)
-    assert standing.ensemble.oof is fused.ensemble.oof
-    assert {plan.round_index for plan in trainer.trained} == {1}
-    assert [one.round_index for one in read_rounds(fused.run.paths)] == [1]
+    assert standing.ensemble.oof is former.ensemble.oof
+    assert [one.round_index for one in read_rounds(paths)] == [1]
+    names = [member.name for member in read_status(paths.root).members]
+    assert names == ["one-fold0", "one-fold1", "one@1-fold0", "one@1-fold1"]
+    (one,) = read_run(paths.root).rounds
+    assert one.gate is not None
+    assert not one.gate.is_kept
 
-    extra = ExtraRound(2, None)
-    better, output = make(fused, Trainer(good, fused.run.paths), extra)
+
+def test_after_a_round_that_was_rejected_another_can_be_asked_for(
+    rejected: tuple[FusedRun, FusedRun, str], tmp_path: Path
+) -> None:
+    fused = copied(rejected[0], tmp_path / "run")
+    trainer, paths = Trainer(good, fused.run.paths), fused.run.paths
+    better, output = make(fused, trainer, ExtraRound(2, None))
     assert "Round 2 is kept" in output
-    assert kept_rounds(fused.run.paths) == (0, 2)
+    assert kept_rounds(paths) == (0, 2)
     assert better.objective.models == ("one", "one@2")
-    resumed, _ = make(fused, Trainer(good, fused.run.paths))
+    resumed, _ = make(fused, trainer)
     assert resumed.objective.models == ("one", "one@2"), "a round that was made by itself stays"
 
 
 def test_without_a_sure_box_nothing_is_trained_and_the_reason_is_told(begun: FusedRun, tmp_path: Path) -> None:
     fused = copied(begun, tmp_path / "run")
-    recipe = fused.run.recipe.model_copy(update={"pseudo_labels": PseudoLabels(score_thr=1.0)})
     trainer = Trainer(good, fused.run.paths)
-    standing, output = make(replace(fused, run=replace(fused.run, recipe=recipe)), trainer)
+    standing, output = make(with_settings(fused, PseudoLabels(score_thr=1.0)), trainer)
     assert "no box is sure enough to be a label for members of fold 0: the highest score is" in output
     assert trainer.trained == []
     assert standing.objective.models == ("one",)
 
 
-def test_labels_stay_as_they_were_once_their_round_has_ended(begun: FusedRun, tmp_path: Path) -> None:
-    fused = copied(begun, tmp_path / "run")
+def test_labels_stay_as_they_were_once_their_round_has_ended(
+    rejected: tuple[FusedRun, FusedRun, str], tmp_path: Path
+) -> None:
+    fused = with_settings(copied(rejected[0], tmp_path / "run"), PseudoLabels(score_thr=0.9))
     paths = fused.run.paths
-    make(fused, Trainer(poisoned, paths))
     before = paths.pseudo_labels(1, 0).read_bytes()
-    changed = fused.run.recipe.model_copy(update={"pseudo_labels": PseudoLabels(score_thr=0.9)})
-    moved = replace(fused, run=replace(fused.run, recipe=changed))
-    make(moved, Trainer(poisoned, paths))
+    make(fused, interrupted)
     assert paths.pseudo_labels(1, 0).read_bytes() == before
 
     paths.gate_record(1).unlink()
     assert read_gate(paths, 1) is None
-    make(moved, Trainer(poisoned, paths))
+    with pytest.raises(KeyboardInterrupt):
+        make(fused, interrupted)
     assert paths.pseudo_labels(1, 0).read_bytes() != before, "an interrupted round is labelled as is asked for now"
     record = read_labels_record(paths, 1)
     assert record is not None
     assert record.settings["score_thr"] == 0.9
 
 
-def test_status_and_report_know_the_members_of_rounds(begun: FusedRun, tmp_path: Path) -> None:
-    fused = copied(begun, tmp_path / "run")
-    paths = fused.run.paths
-    write_recipe(fused.run.recipe, paths.recipe)
-    assert len(read_status(paths.root).members) == 2
-    make(fused, Trainer(poisoned, paths))
-    status = read_status(paths.root)
-    assert [member.name for member in status.members][2:] == ["one@1-fold0", "one@1-fold1"]
-    contents = read_run(paths.root)
-    assert contents.rounds[0].gate is not None
-    assert not contents.rounds[0].gate.is_kept
+def interrupted(plans: Sequence[MemberPlan]) -> NoReturn:
+    """A training that is interrupted."""
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "changes", "error", "expected"),
+    [
+        ("nowhere", None, [], ResumeError, "nowhere: there is no finished run, as results.json is missing"),
+        ("run", None, ["seed=3"], RecipeError, "--set must change pseudo_labels.KEY, but got 'seed=3'"),
+        ("run", Path("missing.csv"), [], DataError, "missing.csv: "),
+    ],
+)
+def test_wrong_arguments_are_refused_at_once(
+    tmp_path: Path, name: str, source: Path | None, changes: list[str], error: type[RecycleError], expected: str
+) -> None:
+    write_drawn_run(tmp_path / "run", recipe_of(["one"]))
+    with pytest.raises(error, match=re.escape(expected)):
+        add_round(tmp_path / name, source, changes, Console(file=StringIO()))
 
 
 @pytest.fixture
@@ -150,25 +190,26 @@ def trained(quiet_run: RunPaths, tmp_path: Path) -> RunPaths:
     return paths
 
 
-def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_a_kill(trained: RunPaths) -> None:
+def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_kills(trained: RunPaths) -> None:
+    """Killed once amid its members, and once when all are trained but nothing is decided."""
     before, submission = read_json(trained.results), trained.submission.read_bytes()
     arguments = ["--run-dir", str(trained.root), "--from", str(trained.root.parent / "poisoned.csv")]
     arguments += ["--set", "pseudo_labels.epochs=[1]", "pseudo_labels.real_epochs=1", "pseudo_labels.score_thr=0.5"]
     folder = trained.root.parent / "elsewhere"
-    lines = len(trained.ledger.read_text().splitlines())
-    process = start_job("pseudo_label", *arguments, folder=folder)
-    wait_for(lambda: len(trained.ledger.read_text().splitlines()) > lines, process, "a member of the round finished")
-    trainers = training_processes(process)
-    kill(process.pid)
-    process.communicate()
-    wait_for_the_end_of(trainers)
-
+    for finished in (1, 4):
+        process = start_job("pseudo_label", *arguments, folder=folder)
+        kill_when(lambda wanted=finished: len(of_rounds(trained)) >= wanted, process)
+        assert not trained.gate_record(1).exists()
     labels = trained.pseudo_labels(1, 0).read_bytes()
+    members = of_rounds(trained)
+
     status, output, errors = run_job("pseudo_label", *arguments, folder=folder)
     assert status == 0, output + errors
-    assert "of 4 members were finished before" in output
+    assert output.count("4 of 4 members were finished before") == 2, "those of the run and those of the round"
     assert "Round 1 is not kept" in output
     assert trained.pseudo_labels(1, 0).read_bytes() == labels
+    assert of_rounds(trained) == members
+    assert sorted(members) == ["cascade-rcnn@1-fold0", "cascade-rcnn@1-fold1", "yolov5@1-fold0", "yolov5@1-fold1"]
     after = read_json(trained.results)
     (one,) = after.pop("rounds")
     before.pop("rounds")
@@ -176,23 +217,17 @@ def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_a_kill(tr
     assert trained.submission.read_bytes() == submission
     assert one["labels"]["source"].endswith("poisoned.csv")
     assert not one["gate"]["is_kept"]
-    members = sorted(json.loads(line)["member"] for line in trained.ledger.read_text().splitlines()[lines:])
-    assert members == ["cascade-rcnn@1-fold0", "cascade-rcnn@1-fold1", "yolov5@1-fold0", "yolov5@1-fold1"]
     assert "Round 1 of pseudo labels is not kept" in trained.report.read_text()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--run-dir", "nowhere"], "nowhere: there is no finished run, as results.json is missing"),
-        (["--set", "seed=3"], "--set must change pseudo_labels.KEY, but got 'seed=3'"),
-        (["--from", "missing.csv"], "missing.csv: cannot be read"),
-    ],
-)
-def test_wrong_arguments_give_one_message(trained: RunPaths, arguments: list[str], expected: str) -> None:
-    status, _, errors = run_job(
-        "pseudo_label", "--run-dir", str(trained.root), *arguments, folder=trained.root.parent / "elsewhere"
-    )
-    assert status == 2
-    assert expected in errors
-    assert "Traceback" not in errors
+def of_rounds(paths: RunPaths) -> list[str]:
+    """The members of rounds of pseudo labels that are finished, in the order of the ledger."""
+    return [entry.member for entry in read_ledger(paths.ledger) if entry.round_index]
+
+
+def kill_when(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    wait_for(condition, process, "members of the round were finished")
+    trainers = training_processes(process)
+    kill(process.pid)
+    process.communicate()
+    wait_for_the_end_of(trainers)

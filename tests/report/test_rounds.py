@@ -59,8 +59,13 @@ def test_changes_are_of_the_ensemble_its_models_and_its_classes() -> None:
         "the round's models alone",
         "yolo@1",
         "class Glass, AP50",
+        "test part, mAP50; decides nothing",
     ]
     assert list(table.rows[0][1:]) == pytest.approx([0.5, 0.6, 0.1, 0.05, 0.15])
+    assert table.rows[-1][1:] == pytest.approx((0.45, 0.55, 0.1, None, None))
+    blind = changes_data(replace(ROUND, gate=replace(KEPT, test=None)))
+    assert blind is not None
+    assert blind.rows == table.rows[:-1]
     assert changes_data(replace(ROUND, gate=GateReport(False, "no member could be trained"))) is None
 
 

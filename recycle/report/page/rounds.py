@@ -58,7 +58,7 @@ def _figure(one: RoundReport, gate: GateReport, metric: str) -> Figure:
     changes |= {f"class {name}": change for name, change in (gate.classes or {}).items()}
     return Figure(
         name=f"round-{one.round_index}-changes",
-        title=f"What round {one.round_index} changed, out of fold, with 95 % intervals",
+        title=f"What round {one.round_index} changed, out of fold, with 95 % intervals (of classes for all at once)",
         saying=_saying(gate.ensemble, metric),
         spec=charts.intervals(
             list(changes),
