@@ -31,6 +31,15 @@ def can_isolate() -> bool:
 def test_a_cluster_goes_up_trains_and_goes_down(tmp_path: Path) -> None:
     venv = Path(sys.prefix)
     command = [HERE / "isolated.sh", tmp_path / "home", HERE / "ray_up.sh", ROOT, venv]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    # Away from this terminal, which ssh would take for its own.
+    result = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        start_new_session=True,
+    )
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
     assert result.stdout.rstrip().endswith("== done")
