@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.namespaces import can_isolate
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NEEDED = ("sshd", "rsync", "ssh", "unshare", "ip")
@@ -19,12 +21,6 @@ pytestmark = [
         reason=f"needs {', '.join(NEEDED)} (packages openssh-server, rsync, util-linux, iproute2)",
     ),
 ]
-
-
-def can_isolate() -> bool:
-    """Whether this user may make namespaces."""
-    command = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc", "--net", "--mount", "true"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.mark.skipif(not can_isolate(), reason="needs namespaces of processes, network and mounts")
