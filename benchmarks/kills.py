@@ -61,7 +61,9 @@ class Nodes:
 
 
 @contextmanager
-def nodes(workers: int) -> Iterator[Nodes]:
+def nodes(workers: int, folder: Path) -> Iterator[Nodes]:
+    # Ray's folder tells others which cluster runs: they must not join this one.
+    os.environ["RAY_TMPDIR"] = str(folder)
     started = Nodes(workers)
     try:
         yield started
@@ -113,6 +115,9 @@ def kill_at_random(process: subprocess.Popen[str], started: Nodes, kills: int, e
         elif victims:
             os.kill(draws.choice(victims), signal.SIGKILL)
             killed.append("process")
+        else:
+            continue
+        print(f"{time.strftime('%X')} killed a {killed[-1]}", flush=True)
     process.wait()
     return killed
 
@@ -140,7 +145,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     console = Console(highlight=False)
-    with tempfile.TemporaryDirectory() as folder, nodes(arguments.workers) as started:
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder, nodes(arguments.workers, Path(folder)) as started:
         quiet, disturbed = Path(folder, "quiet"), Path(folder, "disturbed")
         began = time.monotonic()
         start(quiet, started.address).wait()

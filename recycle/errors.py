@@ -45,5 +45,9 @@ class StorageError(RecycleError):
     """A storage that cannot be reached, or does not hold what it must."""
 
 
+class DiskFullError(RecycleError):
+    """A file for which its disk has no room."""
+
+
 class RecycleWarning(UserWarning):
     """What a user should know of a run that goes on."""

@@ -1,9 +1,14 @@
 """Files that appear complete or not at all."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from recycle.errors import DiskFullError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -17,6 +22,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Yields:
         Where to write it.
+
+    Raises:
+        DiskFullError: If the disk has no room for it, or the user may have no more of it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -24,6 +32,10 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         _flush(temporary)
         temporary.replace(path)
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFullError(f"{path}: there is no room for it on its disk ({error.strerror})") from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -46,7 +46,7 @@ class OpenNodes:
         ]
 
     def is_alive(self, node: str) -> bool:
-        """Whether a node answers now, though it may be about to go: Ray may notice a loss half a minute late."""
+        """Whether a node answers now, even if it is about to go; Ray itself may take half a minute to notice a loss."""
         place = next((one for one in ray.nodes() if one["NodeID"] == node and one["Alive"]), None)  # type: ignore[no-untyped-call]
         if place is None:
             return False

@@ -40,9 +40,9 @@ class Machines:
         self._cluster.remove_node(worker, allow_graceful=False)
 
     def give_notice(self, node: str, seconds: int) -> None:
-        """Tells that a worker will go, as a cloud does before it takes a spot machine back."""
+        """Tells that a worker will go, as before a cloud takes a spot machine back, and waits until it is gone."""
         command = [sys.executable, "-m", "recycle.orchestration.leave_node", str(seconds), "--node", node]
-        subprocess.run(command, check=True, timeout=120, env={**os.environ, "RAY_ADDRESS": self.address})
+        subprocess.run(command, check=True, timeout=seconds + 60, env={**os.environ, "RAY_ADDRESS": self.address})
 
     def stop(self) -> None:
         """Ends all of it."""

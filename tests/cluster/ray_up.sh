@@ -57,6 +57,12 @@ ray submit cluster.yaml jobs/train_all.py -- --run-dir runs/first --set data.syn
   data.synthetic.image_size=96 models.0.image_size=96 models.0.epochs=2 models.1.image_size=96 models.1.epochs=2 \
   data.test_fraction=0.25 fusion.trials=2
 
+say "submit as a job"
+ray job submit --address http://127.0.0.1:8265 -- python recycle-source/jobs/train_all.py --help | grep -q -- --run-dir
+if RAY_AUTH_MODE=disabled ray job list --address http://127.0.0.1:8265 > ~/refused-jobs 2>&1; then
+  echo "a client without a token was shown jobs" && exit 1
+fi
+
 say "fetch"
 ray rsync-down cluster.yaml '~/runs/first/' ~/fetched/
 python -c 'import json, pathlib; r = json.loads(pathlib.Path("~/fetched/results.json").expanduser().read_text()); assert r["failed"] == {} and len(r["members"]) == 4'

@@ -11,10 +11,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import boto3
 import jsonschema
 import pytest
 import yaml
+from moto import mock_aws
+from ray.autoscaler._private.aws.config import bootstrap_aws
 from ray.autoscaler._private.util import prepare_config, validate_config
+
+from tests.object_store import CREDENTIALS
 
 ROOT = Path(__file__).parents[2]
 LAUNCHED = [ROOT / "cluster.yaml", ROOT / "deploy" / "aws.yaml", ROOT / "deploy" / "gcp.yaml"]
@@ -61,6 +66,19 @@ def test_clouds_watch_for_the_spot_notice_and_go_down_to_no_worker(name: str) ->
     assert kinds["gpu"]["resources"]["GPU"] >= 1
 
 
+@mock_aws
+def test_amazon_opens_nothing_but_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    content = bootstrap_aws(prepare_config(read(ROOT / "deploy" / "aws.yaml")))  # type: ignore[no-untyped-call]
+    kinds = content["available_node_types"].values()
+    (group,) = {group for kind in kinds for group in kind["node_config"]["SecurityGroupIds"]}
+    ec2 = boto3.resource("ec2", region_name=content["provider"]["region"])
+    from_outside = [rule for rule in ec2.SecurityGroup(group).ip_permissions if rule["IpRanges"]]
+    assert [(rule["FromPort"], rule["ToPort"]) for rule in from_outside] == [(22, 22)]
+
+
 def closed(schema: Any) -> Any:
     """The schema with every key refused that it does not name, which Kubernetes would drop silently."""
     if isinstance(schema, list):
@@ -90,12 +108,18 @@ def test_a_misspelt_key_of_the_ray_job_is_found() -> None:
 
 
 def test_the_ray_job_has_the_locked_version_and_a_token() -> None:
-    document = read(RAY_JOB)
-    cluster = document["spec"]["rayClusterSpec"]
+    cluster = read(RAY_JOB)["spec"]["rayClusterSpec"]
     assert f"\nray=={cluster['rayVersion']} " in (ROOT / "requirements.lock").read_text()
-    for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
-        (container,) = group["template"]["spec"]["containers"]
-        assert {"name": "RAY_AUTH_MODE", "value": "token"} in container["env"]
+    assert cluster["authOptions"] == {"mode": "token"}
+
+
+def test_a_pod_waits_until_its_members_have_left() -> None:
+    cluster = read(RAY_JOB)["spec"]["rayClusterSpec"]
+    for group in cluster["workerGroupSpecs"]:
+        pod = group["template"]["spec"]
+        *command, seconds = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+        assert command == ["python", "-m", "recycle.orchestration.leave_node"]
+        assert int(seconds) < pod["terminationGracePeriodSeconds"]
 
 
 @pytest.mark.parametrize("before", [None, "", "return\n"])

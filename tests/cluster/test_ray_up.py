@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.namespaces import can_isolate
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 NEEDED = ("sshd", "rsync", "ssh", "unshare", "ip")
@@ -21,16 +23,19 @@ pytestmark = [
 ]
 
 
-def can_isolate() -> bool:
-    """Whether this user may make namespaces."""
-    command = ["unshare", "--map-root-user", "--pid", "--fork", "--mount-proc", "--net", "--mount", "true"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
 @pytest.mark.skipif(not can_isolate(), reason="needs namespaces of processes, network and mounts")
 def test_a_cluster_goes_up_trains_and_goes_down(tmp_path: Path) -> None:
     venv = Path(sys.prefix)
     command = [HERE / "isolated.sh", tmp_path / "home", HERE / "ray_up.sh", ROOT, venv]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    # Away from this terminal, which ssh would take for its own.
+    result = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        start_new_session=True,
+    )
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
     assert result.stdout.rstrip().endswith("== done")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import NoReturn
@@ -190,6 +191,10 @@ def trained(quiet_run: RunPaths, tmp_path: Path) -> RunPaths:
     return paths
 
 
+def has_finished(paths: RunPaths, members: int) -> bool:
+    return len(of_rounds(paths)) >= members
+
+
 def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_kills(trained: RunPaths) -> None:
     """Killed once amid its members, and once when all are trained but nothing is decided."""
     before, submission = read_json(trained.results), trained.submission.read_bytes()
@@ -198,7 +203,7 @@ def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_kills(tra
     folder = trained.root.parent / "elsewhere"
     for finished in (1, 4):
         process = start_job("pseudo_label", *arguments, folder=folder)
-        kill_when(lambda wanted=finished: len(of_rounds(trained)) >= wanted, process)
+        kill_when(partial(has_finished, trained, finished), process)
         assert not trained.gate_record(1).exists()
     labels = trained.pseudo_labels(1, 0).read_bytes()
     members = of_rounds(trained)
