@@ -204,14 +204,16 @@ def test_every_stage_of_unet3plus_sees_every_scale() -> None:
 
 @pytest.mark.training
 def test_unet3plus_overfits_eight_images() -> None:
-    network = unet3plus().train()
+    network = unet3plus("tu-resnet10t").train()
     images, labels = discs()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
-    for _ in range(40):
+    optimizer = torch.optim.AdamW(network.parameters(), lr=4e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=30)
+    for _ in range(30):
         losses = [torch.nn.functional.cross_entropy(one, labels) for one in network(images)]
         optimizer.zero_grad()
         torch.autograd.backward(losses)
         optimizer.step()
+        schedule.step()
     network.eval()
     with torch.no_grad():
         predicted = network(images).argmax(dim=1)
