@@ -91,12 +91,12 @@ def test_leaving_out_a_good_model_costs_and_a_bad_one_pays() -> None:
 def test_a_fold_is_voted_on_by_what_the_others_tell() -> None:
     scored = objective()
     search = partial(space, models=scored.models, methods=("soft", "hard"))
-    counts = estimate_votes(scored, search, [VotingSettings()], fold=1, trials=12, seed=0)
+    counts = estimate_votes(scored, search, [VotingSettings()], fold=1, trials=12, seed=0).counts
     assert counts.image_ids.tolist() == [i for i in TRUTH if FOLDS[i] == 1]
     assert mean_iou(counts) > mean_iou(scored.on(scored.folds == 1).counts(VotingSettings()))
     changed = {i: labels if FOLDS[i] != 1 else (2 - labels) for i, labels in TRUTH.items()}
     other = VotingObjective.of(pool_pixels_out_of_fold(members()), changed, FOLDS, stride=2)
-    elsewhere = estimate_votes(other, search, [VotingSettings()], fold=1, trials=12, seed=0)
+    elsewhere = estimate_votes(other, search, [VotingSettings()], fold=1, trials=12, seed=0).counts
     assert np.array_equal(elsewhere.predicted, counts.predicted)  # its answers had no part in what was chosen
 
 

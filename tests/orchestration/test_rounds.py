@@ -17,6 +17,7 @@ from rich.console import Console
 from recycle.errors import DataError, RecipeError, RecycleError, ResumeError
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish import FusedRun, fuse_run
+from recycle.orchestration.finish_by_task import TASK_ROUNDS
 from recycle.orchestration.ledger import read_ledger
 from recycle.orchestration.plan import plan_members
 from recycle.orchestration.pseudo_label import add_round
@@ -65,7 +66,8 @@ def copied(begun: FusedRun, root: Path) -> FusedRun:
 
 def make(fused: FusedRun, train: Train, extra: ExtraRound | None = None) -> tuple[FusedRun, str]:
     output = StringIO()
-    return add_rounds(fused, train, Console(file=output, width=400), lambda: None, extra), output.getvalue()
+    by_task, console = TASK_ROUNDS["detection"], Console(file=output, width=400)
+    return add_rounds(fused, by_task, train, console, lambda: None, extra), output.getvalue()
 
 
 @pytest.fixture(scope="module")
