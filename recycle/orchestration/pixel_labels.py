@@ -140,7 +140,7 @@ def _thinned(images: ImageProbabilities) -> ImageProbabilities:
 
 def _opened(images: ImageProbabilities) -> Iterator[tuple[int, Shares]]:
     for image_id, values in images.items():
-        yield image_id, values / np.float32(CERTAIN)
+        yield image_id, np.divide(values, CERTAIN, dtype=np.float32)
 
 
 def _labelled(shares: Iterator[tuple[int, Shares]]) -> Predicted:
