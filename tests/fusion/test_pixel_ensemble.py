@@ -12,6 +12,7 @@ from recycle.fusion.pixel_ensemble import (
     leave_one_model_out,
     model_test_votes,
     pool_pixels_out_of_fold,
+    vote_for_fold,
     write_fused,
 )
 from recycle.fusion.voting import VotingSettings, labels_of_shares
@@ -98,6 +99,17 @@ def test_a_fold_is_voted_on_by_what_the_others_tell() -> None:
     other = VotingObjective.of(pool_pixels_out_of_fold(members()), changed, FOLDS, stride=2)
     elsewhere = estimate_votes(other, search, [VotingSettings()], fold=1, trials=12, seed=0).counts
     assert np.array_equal(elsewhere.predicted, counts.predicted)  # its answers had no part in what was chosen
+
+
+def test_only_a_folds_members_vote_for_it() -> None:
+    """Weights are those of the models that the fold has, or equal where none of these has one."""
+    own = [one for one in members() if one.member in ("good-fold1", "noise-fold1")]
+    models = ("good", "absent", "noise")
+    votes = dict(vote_for_fold(own, models, VotingSettings("soft", (1.0, 5.0, 0.0)), [3, 5]))
+    assert list(votes) == [3, 5]
+    assert np.allclose(votes[5], own[0].test.values[5] / 255, atol=1e-6)
+    equal = dict(vote_for_fold(own, models, VotingSettings("soft", (0.0, 5.0, 0.0)), [5]))
+    assert np.allclose(equal[5], np.mean([one.test.values[5] / 255 for one in own], axis=0), atol=1e-6)
 
 
 def test_counts_on_all_pixels_are_near_those_of_the_search() -> None:
