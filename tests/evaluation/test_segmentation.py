@@ -47,6 +47,12 @@ def test_scores_are_those_of_scikit_learn(seed: int) -> None:
     assert scores.images == 6
 
 
+@pytest.mark.parametrize(("seed", "expected"), [(0, 0.5382326), (1, 0.5243962), (2, 0.5983129)])
+def test_miou_is_that_of_torchmetrics(seed: int, expected: float) -> None:
+    # MulticlassJaccardIndex(4, ignore_index=255) of torchmetrics 1.9.0, updated map by map.
+    assert mean_iou(count_pixels(random_maps(seed, classes=4), 4)) == pytest.approx(expected, abs=1e-7)
+
+
 def test_a_class_that_occurs_nowhere_does_not_count() -> None:
     scores = score(count_pixels(random_maps(0), 4), NAMES)
     assert scores.classes["Metal"].iou is None
