@@ -145,20 +145,20 @@ def test_without_a_sure_box_nothing_is_trained_and_the_reason_is_told(begun: Fus
 def test_labels_stay_as_they_were_once_their_round_has_ended(
     rejected: tuple[FusedRun, FusedRun, str], tmp_path: Path
 ) -> None:
-    fused = with_settings(copied(rejected[0], tmp_path / "run"), PseudoLabels(score_thr=0.9))
+    fused = with_settings(copied(rejected[0], tmp_path / "run"), PseudoLabels(score_thr=0.65))
     paths = fused.run.paths
-    before = paths.pseudo_labels(1, 0).read_bytes()
+    before = paths.pseudo_labels(1, 1).read_bytes()
     make(fused, interrupted)
-    assert paths.pseudo_labels(1, 0).read_bytes() == before
+    assert paths.pseudo_labels(1, 1).read_bytes() == before
 
     paths.gate_record(1).unlink()
     assert read_gate(paths, 1) is None
     with pytest.raises(KeyboardInterrupt):
         make(fused, interrupted)
-    assert paths.pseudo_labels(1, 0).read_bytes() != before, "an interrupted round is labelled as is asked for now"
+    assert paths.pseudo_labels(1, 1).read_bytes() != before, "an interrupted round is labelled as is asked for now"
     record = read_labels_record(paths, 1)
     assert record is not None
-    assert record.settings["score_thr"] == 0.9
+    assert record.settings["score_thr"] == 0.65
 
 
 def interrupted(plans: Sequence[MemberPlan]) -> NoReturn:
