@@ -16,7 +16,7 @@ def confidences(rows: list[Row], precision: float, classes: int = 3) -> list[flo
         np.concatenate([np.full(row[3], row[place]) for row in rows]).reshape(1, -1) for place in range(3)
     )
     one = truth.astype(np.uint8), labels.astype(np.uint8), (steps / STEPS).astype(np.float32)
-    return confidences_for_precision([one], classes, precision).tolist()
+    return list(confidences_for_precision([one], classes, precision))
 
 
 @pytest.mark.parametrize(

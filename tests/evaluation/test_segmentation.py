@@ -114,11 +114,11 @@ def test_classes_are_compared_all_at_once() -> None:
     classes = compare_class_ious(good, bad, {i: i for i in range(40)}, 0)
     assert [one.label for one in classes] == [0, 1, 2], "the fourth occurs nowhere"
     ious, others = (score(counts, "abcd").of_classes.values() for counts in (good, bad))
-    for one, iou, other in zip(classes, ious, others, strict=False):
-        assert (one.score, one.other) == pytest.approx((iou, other))
-        assert one.verdict == "better"
-    first = [PixelCounts(c.image_ids, *(getattr(c, name)[:, :1] for name in COLUMNS)) for c in (good, bad)]
-    (alone,) = compare_class_ious(*first, {i: i for i in range(40)}, 0)
+    for change, iou, other in zip(classes, ious, others, strict=False):
+        assert (change.score, change.other) == pytest.approx((iou, other))
+        assert change.verdict == "better"
+    one, two = (PixelCounts(c.image_ids, *(getattr(c, name)[:, :1] for name in COLUMNS)) for c in (good, bad))
+    (alone,) = compare_class_ious(one, two, {i: i for i in range(40)}, 0)
     assert classes[0].interval.low < alone.interval.low < alone.interval.high < classes[0].interval.high
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from recycle.data.coco import Dataset
+from recycle.data.json_files import write_json
 from recycle.data.label_maps import label_maps, labels_of
 from recycle.data.prepare import prepare_data, write_prepared
 from recycle.data.synthetic import write_synthetic
@@ -72,6 +73,7 @@ def drawn_pixel_run(root: Path, recipe: Recipe, *, images: int = 40) -> TrainedR
     write_recipe(recipe, paths.recipe)
     prepared = prepare_data(recipe.data, recipe.seed, paths.sample, paths, recipe.task)
     write_prepared(prepared, paths)
+    write_json({"data": "", "digest": prepared.digest}, paths.origin)
     plans = plan_members(recipe, paths, data_digest=prepared.digest)
     members, _ = PixelTrainer(SKILLS["fair"], paths)(plans)
     return TrainedRun(recipe, prepared, members, {}, paths)

@@ -22,6 +22,7 @@ from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish_by_task import TASK_ROUNDS
 from recycle.orchestration.finish_segmentation import FusedPixels, fuse_pixels, write_pixel_results
 from recycle.orchestration.pixel_labels import make_pixel_labels, read_believed_pixels
+from recycle.orchestration.report import write_report
 from recycle.orchestration.round_records import kept_rounds
 from recycle.orchestration.rounds import add_rounds
 from recycle.paths import Part, RunPaths
@@ -129,8 +130,8 @@ def test_labels_are_the_pixels_that_the_vote_is_sure_of(begun: FusedPixels, tmp_
         assert drawn.shape == (image.height, image.width)
         centres = ((np.arange(SIDE) + 0.5) * image.height / SIDE).astype(int)
         assert np.array_equal(drawn[np.ix_(centres, centres)], expected)
-        counted["labels"] += np.count_nonzero((expected > 0) & (expected < IGNORED))
-        counted["ignored"] += np.count_nonzero(expected == IGNORED)
+        counted["labels"] += int(np.count_nonzero((expected > 0) & (expected < IGNORED)))
+        counted["ignored"] += int(np.count_nonzero(expected == IGNORED))
     told = report.folds["all"]
     assert (told.labels, told.ignored, told.images) == (*counted.values(), len(fused))
     assert 0.6 < told.highest_score <= 1
@@ -242,6 +243,11 @@ def test_a_round_that_makes_the_ensemble_better_is_kept_and_joins_it(begun: Fuse
     assert set(one.gate.classes or {}) <= set(labels_of(begun.run.prepared.train))
     assert "Background" in (one.gate.classes or {})
     assert paths.predictions(1, "oof", ENSEMBLE, "segmentation").is_file()
+    for part in PARTS:
+        paths.predictions(0, part, ENSEMBLE, "segmentation").unlink()
+    page = write_report(paths.root).read_text()
+    for text in ("Round 1 of pseudo labels is kept", "difference of mIoU; of classes, of IoU", "oof-"):
+        assert text in page, "the ensemble that stands is shown"
 
 
 def test_a_poisoned_round_is_rejected_and_leaves_what_stood(begun: FusedPixels, tmp_path: Path) -> None:
