@@ -3,9 +3,8 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import NoReturn
@@ -193,10 +192,6 @@ def trained(quiet_run: RunPaths, tmp_path: Path) -> RunPaths:
     return paths
 
 
-def has_finished(paths: RunPaths, members: int) -> bool:
-    return len(of_rounds(paths)) >= members
-
-
 def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_kills(trained: RunPaths) -> None:
     """Killed once amid its members, and once when all are trained but nothing is decided."""
     before, submission = read_json(trained.results), trained.submission.read_bytes()
@@ -204,8 +199,7 @@ def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_kills(tra
     arguments += ["--set", "pseudo_labels.epochs=[1]", "pseudo_labels.real_epochs=1", "pseudo_labels.score_thr=0.5"]
     folder = trained.root.parent / "elsewhere"
     for finished in (1, 4):
-        process = start_job("pseudo_label", *arguments, folder=folder)
-        kill_when(partial(has_finished, trained, finished), process)
+        kill_when_finished(finished, trained, start_job("pseudo_label", *arguments, folder=folder))
         assert not trained.gate_record(1).exists()
     labels = trained.pseudo_labels(1, 0).read_bytes()
     members = of_rounds(trained)
@@ -232,8 +226,8 @@ def of_rounds(paths: RunPaths) -> list[str]:
     return [entry.member for entry in read_ledger(paths.ledger) if entry.round_index]
 
 
-def kill_when(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    wait_for(condition, process, "members of the round were finished")
+def kill_when_finished(members: int, paths: RunPaths, process: subprocess.Popen[str]) -> None:
+    wait_for(lambda: len(of_rounds(paths)) >= members, process, f"{members} members of the round were finished")
     trainers = training_processes(process)
     kill(process.pid)
     process.communicate()
