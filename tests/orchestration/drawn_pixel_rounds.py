@@ -11,11 +11,13 @@ from recycle.data.label_maps import label_maps, labels_of
 from recycle.data.prepare import prepare_data, write_prepared
 from recycle.data.synthetic import write_synthetic
 from recycle.orchestration.finish import TrainedRun
+from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.plan import plan_members
 from recycle.paths import RunPaths
 from recycle.predictions.probabilities import to_bytes, writing_probabilities
 from recycle.recipe import PseudoLabels, Recipe
 from recycle.recipe_yaml import write_recipe
+from recycle.training.member import MemberPlan
 from tests.orchestration.drawn_rounds import Trainer, good
 
 SIDE = 64
@@ -35,6 +37,15 @@ class PixelTrainer(Trainer):
     def __init__(self, skill: float, paths: RunPaths, shift: int = 0) -> None:
         super().__init__(good, paths)
         self._skill, self._shift = skill, shift
+        self._ledger = Ledger(paths.ledger)
+
+    def __call__(self, plans: Sequence[MemberPlan]) -> tuple[list[FinishedMember], dict[str, str]]:
+        """As the run trains: what is finished is in the ledger."""
+        finished, failed = super().__call__(plans)
+        for entry in finished:
+            if self._ledger.finished(entry.key) is None:
+                self._ledger.append(entry)
+        return finished, failed
 
     def predict(self, images: Dataset, model: str, seed: int, path: Path) -> None:
         """Writes what a member predicts."""

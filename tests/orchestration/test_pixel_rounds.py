@@ -16,11 +16,13 @@ from recycle.data.pseudo_labels import read_pseudo_labels
 from recycle.errors import DataError, RecipeError, RecycleError
 from recycle.fusion.ensemble import ENSEMBLE
 from recycle.fusion.pixel_ensemble import estimate_votes
+from recycle.fusion.pixel_joining import PixelJoiningGain
 from recycle.fusion.voting import VotingSettings
 from recycle.fusion.voting_objective import VotingObjective
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish_by_task import TASK_ROUNDS
 from recycle.orchestration.finish_segmentation import FusedPixels, fuse_pixels, write_pixel_results
+from recycle.orchestration.joining import read_joining
 from recycle.orchestration.pixel_labels import make_pixel_labels, read_believed_pixels
 from recycle.orchestration.report import write_report
 from recycle.orchestration.round_records import kept_rounds
@@ -28,7 +30,7 @@ from recycle.orchestration.rounds import add_rounds
 from recycle.paths import Part, RunPaths
 from recycle.predictions.label_map_csv import PredictedMap, write_label_map_csv
 from recycle.predictions.probabilities import IGNORED, Probabilities, read_probabilities
-from recycle.recipe import PseudoLabels
+from recycle.recipe import PseudoLabels, Search
 from recycle.report.rounds import RoundReport, labels_data, nothing_sure
 from search_spaces.voting import space
 from tests.orchestration.drawn_pixel_rounds import (
@@ -246,7 +248,7 @@ def test_a_round_that_makes_the_ensemble_better_is_kept_and_joins_it(begun: Fuse
     for part in PARTS:
         paths.predictions(0, part, ENSEMBLE, "segmentation").unlink()
     page = write_report(paths.root).read_text()
-    for text in ("Round 1 of pseudo labels is kept", "difference of mIoU; of classes, of IoU", "oof-"):
+    for text in ("Round 1 of pseudo labels is kept", "difference of mIoU; of classes, of IoU", "oof-", "one@1-fold1"):
         assert text in page, "the ensemble that stands is shown"
 
 
@@ -262,3 +264,8 @@ def test_a_poisoned_round_is_rejected_and_leaves_what_stood(begun: FusedPixels, 
     for part in PARTS:
         stood, stands = (ensemble_of(fused.run.paths, part) for fused in (begun, standing))
         assert np.array_equal(stood.values, stands.values)
+
+    recipe = begun.run.recipe.model_copy(update={"search": Search(ensemble=str(paths.root))})
+    joining = read_joining(recipe, begun.run.prepared)
+    assert isinstance(joining, PixelJoiningGain)
+    assert tuple(joining.files) == MODELS, "candidates of a search join what stands"
