@@ -145,15 +145,15 @@ def estimate_votes(
     return VotesEstimate(fold, settings, objective.on(held_out).counts(settings))
 
 
-def vote_for_fold(
+def vote_on_new_images(
     members: Sequence[MemberPixels], models: Sequence[str], settings: VotingSettings, image_ids: Sequence[int]
 ) -> Iterator[tuple[int, Shares]]:
-    """What the members of one fold vote on new images, without anything that saw the fold's images.
+    """What some members vote on new images, such as those of one fold, who never saw its images.
 
     Args:
-        members: Those that never saw the fold's images, at most one of each model.
-        models: All models, in the order of their weights.
-        settings: How to vote, found without the fold's images.
+        members: They, of these and perhaps other models.
+        models: All models that have weights, in their order.
+        settings: How to vote; where none of the members' models has a weight, they have equal ones.
         image_ids: The new images.
 
     Yields:

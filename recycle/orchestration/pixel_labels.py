@@ -15,13 +15,13 @@ from recycle.errors import DataError
 from recycle.evaluation.label_counts import LabelQuality
 from recycle.evaluation.pixel_precision import Confidence, confidences_for_precision
 from recycle.evaluation.segmentation import LabelMap, count_pixels
-from recycle.fusion.pixel_ensemble import VotesEstimate, vote_for_fold
-from recycle.fusion.voting import Shares, fuse_image, labels_of_shares
+from recycle.fusion.pixel_ensemble import vote_on_new_images
+from recycle.fusion.voting import Shares, VotingSettings, fuse_image, labels_of_shares
 from recycle.fusion.voting_objective import STRIDE
 from recycle.orchestration.finish_segmentation import FusedPixels
 from recycle.orchestration.pseudo_labels import refuse_precision
 from recycle.predictions.label_map_csv import iterate_label_map_csv
-from recycle.predictions.probabilities import CERTAIN, IGNORED, ImageProbabilities, by_image
+from recycle.predictions.probabilities import IGNORED, ImageProbabilities
 from recycle.recipe import Fold, PseudoLabels
 from recycle.report.rounds import OWN_ENSEMBLE, FoldLabels, LabelsReport
 
@@ -92,26 +92,33 @@ def read_believed_pixels(source: Path, test: Dataset, settings: PseudoLabels) ->
 
 
 def believe_pixels(fused: FusedPixels, fold: Fold, settings: PseudoLabels) -> BelievedPixels:
-    """What one fold's members vote, or for `all` what the ensemble says, and how far to trust it."""
-    if fold == "all":
-        oof, test = (by_image([one]) for one in (fused.oof, fused.test))
-        return BelievedPixels(lambda: _labelled(_opened(test)), _thresholds(fused, _opened(_thinned(oof)), settings))
-    members = [member for entry, member in zip(fused.run.members, fused.members, strict=True) if entry.fold == fold]
-    estimate = next(one for one in fused.found.estimates if one.fold == fold)
+    """What one fold's members vote, or for `all` all members, and how far to trust it.
+
+    Votes are soft whatever the ensemble's are: how many of a few models agree tells little of how sure they are.
+    """
+    voting = VotingSettings("soft", _settings_for(fused, fold).weights)
+    pairs = zip(fused.run.members, fused.members, strict=True)
+    members = [member for entry, member in pairs if fold in ("all", entry.fold)]
     models, ids = tuple(fused.models), [image.id for image in fused.run.prepared.test.images]
     return BelievedPixels(
-        lambda: _labelled(vote_for_fold(members, models, estimate.settings, ids)),
-        _thresholds(fused, _of_other_folds(fused, estimate), settings),
+        lambda: _labelled(vote_on_new_images(members, models, voting, ids)),
+        _thresholds(fused, _out_of_fold(fused, fold, voting), settings),
     )
 
 
-def _of_other_folds(fused: FusedPixels, estimate: VotesEstimate) -> Iterator[tuple[int, Shares]]:
-    """Out-of-fold votes on the other folds' images, by the same settings."""
+def _settings_for(fused: FusedPixels, fold: Fold) -> VotingSettings:
+    """Those that stand; for a fold those that were found on the other folds' images."""
+    own = {one.fold: one.settings for one in fused.found.estimates}
+    return fused.found.settings if fold == "all" else own[fold]
+
+
+def _out_of_fold(fused: FusedPixels, fold: Fold, voting: VotingSettings) -> Iterator[tuple[int, Shares]]:
+    """Votes on the images of all folds but one, on the search's grid of pixels."""
     prepared = fused.run.prepared
     thinned = {name: _thinned(images) for name, images in fused.models.items()}
     for image in prepared.train.images:
-        if prepared.folds.assignment[image.file_name] != estimate.fold:
-            shares = fuse_image(thinned, image.id, estimate.settings)
+        if prepared.folds.assignment[image.file_name] != fold:
+            shares = fuse_image(thinned, image.id, voting)
             if shares is not None:
                 yield image.id, shares
 
@@ -119,7 +126,7 @@ def _of_other_folds(fused: FusedPixels, estimate: VotesEstimate) -> Iterator[tup
 def _thresholds(
     fused: FusedPixels, out_of_fold: Iterator[tuple[int, Shares]], settings: PseudoLabels
 ) -> npt.NDArray[np.float64]:
-    """Chosen on the search's grid of pixels, where a precision is asked for."""
+    """Those that are set, or chosen by out-of-fold votes where a precision is asked for."""
     train = fused.run.prepared.train
     if settings.precision is None:
         return _fixed(train, settings)
@@ -136,11 +143,6 @@ def _fixed(dataset: Dataset, settings: PseudoLabels) -> npt.NDArray[np.float64]:
 
 def _thinned(images: ImageProbabilities) -> ImageProbabilities:
     return {image_id: values[:, ::STRIDE, ::STRIDE] for image_id, values in images.items()}
-
-
-def _opened(images: ImageProbabilities) -> Iterator[tuple[int, Shares]]:
-    for image_id, values in images.items():
-        yield image_id, np.divide(values, CERTAIN, dtype=np.float32)
 
 
 def _labelled(shares: Iterator[tuple[int, Shares]]) -> Predicted:

@@ -12,7 +12,7 @@ from recycle.fusion.pixel_ensemble import (
     leave_one_model_out,
     model_test_votes,
     pool_pixels_out_of_fold,
-    vote_for_fold,
+    vote_on_new_images,
     write_fused,
 )
 from recycle.fusion.voting import VotingSettings, labels_of_shares
@@ -101,14 +101,13 @@ def test_a_fold_is_voted_on_by_what_the_others_tell() -> None:
     assert np.array_equal(elsewhere.predicted, counts.predicted)  # its answers had no part in what was chosen
 
 
-def test_only_a_folds_members_vote_for_it() -> None:
-    """Weights are those of the models that the fold has, or equal where none of these has one."""
+def test_members_of_one_fold_vote_by_the_weights_of_their_models() -> None:
     own = [one for one in members() if one.member in ("good-fold1", "noise-fold1")]
     models = ("good", "absent", "noise")
-    votes = dict(vote_for_fold(own, models, VotingSettings("soft", (1.0, 5.0, 0.0)), [3, 5]))
+    votes = dict(vote_on_new_images(own, models, VotingSettings("soft", (1.0, 5.0, 0.0)), [3, 5]))
     assert list(votes) == [3, 5]
     assert np.allclose(votes[5], own[0].test.values[5] / 255, atol=1e-6)
-    equal = dict(vote_for_fold(own, models, VotingSettings("soft", (0.0, 5.0, 0.0)), [5]))
+    equal = dict(vote_on_new_images(own, models, VotingSettings("soft", (0.0, 5.0, 0.0)), [5]))
     assert np.allclose(equal[5], np.mean([one.test.values[5] / 255 for one in own], axis=0), atol=1e-6)
 
 

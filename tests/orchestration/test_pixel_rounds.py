@@ -123,19 +123,20 @@ def test_labels_are_the_pixels_that_the_vote_is_sure_of(begun: FusedPixels, tmp_
     moved, prepared = elsewhere(begun, tmp_path), begun.run.prepared
     report = make_pixel_labels(moved, ["all"], SETTINGS, None, 1)
     labels = read_pseudo_labels(moved.run.paths.pseudo_labels(1, "all"), prepared.test)
-    annotations, fused = labels.annotations_by_image(), begun.test
-    counted = {"labels": 0, "ignored": 0}
-    for image_id, values in zip(fused.image_ids.tolist(), fused.values, strict=True):
-        image = next(one for one in prepared.test.images if one.id == image_id)
-        expected = np.where(values.max(axis=0) >= np.float32(0.6 * 255), values.argmax(axis=0), IGNORED)
-        drawn = label_map_of(labels, image, annotations[image_id])
+    annotations, weights = labels.annotations_by_image(), begun.found.settings.weight_of(MODELS)
+    counted = np.zeros(2, np.int64)
+    for place, image in enumerate(prepared.test.images):
+        votes = [weights[member.model] * member.test.values[place].astype(float) for member in begun.members]
+        shares = np.sum(votes, axis=0) / sum(weights[member.model] for member in begun.members) / 255
+        expected = np.where(shares.max(axis=0) >= 0.6, shares.argmax(axis=0), IGNORED)
+        drawn = label_map_of(labels, image, annotations[image.id])
         assert drawn.shape == (image.height, image.width)
         centres = ((np.arange(SIDE) + 0.5) * image.height / SIDE).astype(int)
-        assert np.array_equal(drawn[np.ix_(centres, centres)], expected)
-        counted["labels"] += int(np.count_nonzero((expected > 0) & (expected < IGNORED)))
-        counted["ignored"] += int(np.count_nonzero(expected == IGNORED))
+        assert (drawn[np.ix_(centres, centres)] == expected).mean() > 0.99, "but for rounding to bytes"
+        counted += np.count_nonzero((expected > 0) & (expected < IGNORED)), np.count_nonzero(expected == IGNORED)
     told = report.folds["all"]
-    assert (told.labels, told.ignored, told.images) == (*counted.values(), len(fused))
+    assert told.images == len(prepared.test.images)
+    assert [told.labels, told.ignored] == pytest.approx(counted, rel=0.02)
     assert 0.6 < told.highest_score <= 1
     assert told.all_classes is not None
     assert told.all_classes.labels == told.labels
