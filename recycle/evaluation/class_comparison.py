@@ -18,9 +18,9 @@ class ClassDifference:
     """How much better one competitor finds a class than another.
 
     Attributes:
-        label: Index into the categories.
-        score: Average precision of the one.
-        other: Average precision of the other.
+        label: Index into the categories; where pixels are labelled, into the labels, the background being 0.
+        score: Average precision of the one, or IoU of its pixels.
+        other: That of the other.
         interval: Where the difference lies, with 95 per cent confidence for all classes at once: of ten that both find
             equally well, one or the other would else be told apart in two comparisons of five.
     """

@@ -30,7 +30,7 @@ def judge(
             ensemble better, and would carry what is worse by itself.
         classes: The same class by class.
         class_names: Names of the categories in order.
-        max_class_fall: By how much average precision of a class may fall; a fall within bootstrap noise, as wide as the
+        max_class_fall: By how much the score of a class may fall; a fall within bootstrap noise, as wide as the
             number of classes makes it, is none.
     """
     told = f"{rise.difference:+.4f} ({rise.interval.low:+.4f} to {rise.interval.high:+.4f})"
@@ -43,7 +43,7 @@ def judge(
     if not falls:
         return Verdict(True, f"the score rises by {told}, and no class falls sharply")
     named = ", ".join(f"{class_names[fall.label]} by {-fall.difference:.4f}" for fall in falls)
-    return Verdict(False, f"the score rises by {told}, but average precision falls sharply of {named}")
+    return Verdict(False, f"the score rises by {told}, but classes fall sharply: {named}")
 
 
 def sharp_falls(classes: Sequence[ClassDifference], max_class_fall: float) -> list[ClassDifference]:

@@ -9,9 +9,9 @@ class LabelQuality:
     """How good labels of one class are, or those of all classes together.
 
     Attributes:
-        labels: How many there are; those that lie on a crowd are not counted.
-        right: How many of them lie on an object of their class at IoU 0.5.
-        objects: How many objects there are.
+        labels: How many boxes, or pixels, there are; those that lie on a crowd are not counted.
+        right: How many of them lie on an object of their class, boxes at IoU 0.5.
+        objects: How many objects, or pixels of objects, there are.
     """
 
     labels: int

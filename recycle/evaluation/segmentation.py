@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from recycle.errors import DataError
-from recycle.evaluation.bootstrap import Interval, image_counts, interval
+from recycle.evaluation.bootstrap import image_counts, interval
+from recycle.evaluation.class_comparison import ClassDifference
 from recycle.evaluation.comparison import RESAMPLES, DrawnScores
 from recycle.predictions.probabilities import IGNORED
 
@@ -101,6 +102,12 @@ class PixelCounts:
         return PixelCounts(self.image_ids[kept], self.right[kept], self.predicted[kept], self.true[kept])
 
 
+def join_counts(parts: Sequence[PixelCounts]) -> PixelCounts:
+    """Those of different images together."""
+    columns = ("image_ids", "right", "predicted", "true")
+    return PixelCounts(*(np.concatenate([getattr(part, column) for part in parts]) for column in columns))
+
+
 def count_pixels(maps: Iterable[tuple[int, LabelMap, LabelMap]], classes: int) -> PixelCounts:
     """Counts pixels.
 
@@ -145,18 +152,26 @@ def score(counts: PixelCounts, class_names: Sequence[str]) -> SegmentationScores
 
 def mean_iou(counts: PixelCounts) -> float:
     """The mIoU of all images; 0 where no pixel is labelled."""
-    return _number(_miou(_ious(counts.right.sum(axis=0), counts.predicted.sum(axis=0), counts.true.sum(axis=0)))) or 0.0
+    return _number(_miou(_pooled_ious(counts))) or 0.0
 
 
 def compare_class_ious(
     counts: PixelCounts, others: PixelCounts, group_of: Mapping[int, int], seed: int
-) -> tuple[Interval, ...]:
-    """Where the difference of each class's IoU lies with 95 per cent confidence; of the same images.
+) -> tuple[ClassDifference, ...]:
+    """Compares two competitors on each class that truth or both predictions hold; of the same images.
 
     Classes that a draw does not hold count as equal in it.
     """
     draws = _draws(counts, group_of, seed)
-    return tuple(interval(column) for column in np.nan_to_num(_drawn(counts, draws) - _drawn(others, draws)).T)
+    changes = np.nan_to_num(_drawn(counts, draws) - _drawn(others, draws))
+    ious, other_ious = (_pooled_ious(one) for one in (counts, others))
+    shown = np.flatnonzero(np.isfinite(ious) & np.isfinite(other_ious)).tolist()
+    return tuple(
+        ClassDifference(
+            label, float(ious[label]), float(other_ious[label]), interval(changes[:, label], among=len(shown))
+        )
+        for label in shown
+    )
 
 
 class SegmentationComparator(DrawnScores):
@@ -196,6 +211,11 @@ def _ious(
     """Of classes, the last axis; NaN where a class occurs nowhere."""
     unions = predicted + true - right
     return np.asarray(np.divide(right, unions, out=np.full(unions.shape, np.nan), where=unions > 0))
+
+
+def _pooled_ious(counts: PixelCounts) -> npt.NDArray[np.float64]:
+    """Of all images together, shape (classes,)."""
+    return _ious(counts.right.sum(axis=0), counts.predicted.sum(axis=0), counts.true.sum(axis=0))
 
 
 def _miou(ious: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

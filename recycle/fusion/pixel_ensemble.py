@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from recycle.evaluation.segmentation import PixelCounts, count_pixels
 from recycle.fusion.tuning import Space, tune_parameters
-from recycle.fusion.voting import VotingSettings, fuse_image, labels_of_shares
+from recycle.fusion.voting import Shares, VotingSettings, fuse_image, labels_of_shares
 from recycle.fusion.voting_objective import VotingObjective, parameters_of_voting, voting_of
 from recycle.predictions.probabilities import (
     Bytes,
@@ -39,6 +39,21 @@ class MemberPixels:
     model: str
     oof: Probabilities | None
     test: Probabilities
+
+
+@dataclass(frozen=True)
+class VotesEstimate:
+    """What was found without one fold's images, and how good it is on them.
+
+    Attributes:
+        fold: The fold that was held out.
+        settings: The best settings on the other folds' images.
+        counts: Pixels of the fold's images, voted on by these settings.
+    """
+
+    fold: int
+    settings: VotingSettings
+    counts: PixelCounts
 
 
 def pool_pixels_out_of_fold(members: Sequence[MemberPixels]) -> dict[str, ImageProbabilities]:
@@ -110,7 +125,7 @@ def write_fused(
 
 def estimate_votes(
     objective: VotingObjective, space: Space, start: Sequence[VotingSettings], fold: int, trials: int, seed: int
-) -> PixelCounts:
+) -> VotesEstimate:
     """Tunes on the images of all folds but one, and counts pixels of that one's images: an honest estimate.
 
     Args:
@@ -126,7 +141,32 @@ def estimate_votes(
     first = [parameters_of_voting(one, models) for one in start]
     tried = tune_parameters(lambda values: others(voting_of(values, models)), space, first, trials, seed)
     best = max(tried, key=lambda one: one.score)
-    return objective.on(held_out).counts(voting_of(best.parameters, models))
+    settings = voting_of(best.parameters, models)
+    return VotesEstimate(fold, settings, objective.on(held_out).counts(settings))
+
+
+def vote_on_new_images(
+    members: Sequence[MemberPixels], models: Sequence[str], settings: VotingSettings, image_ids: Sequence[int]
+) -> Iterator[tuple[int, Shares]]:
+    """What some members vote on new images, such as those of one fold, who never saw its images.
+
+    Args:
+        members: They, of these and perhaps other models.
+        models: All models that have weights, in their order.
+        settings: How to vote; where none of the members' models has a weight, they have equal ones.
+        image_ids: The new images.
+
+    Yields:
+        An image's id, and each class's share of the votes.
+    """
+    weights = settings.weight_of(models)
+    present = [name for name in models if any(member.model == name for member in members)]
+    own = tuple(weights[name] for name in present)
+    restricted = VotingSettings(settings.method, own if any(own) else ())
+    for image_id, votes in model_test_votes(members, present, image_ids):
+        shares = fuse_image(votes, image_id, restricted)
+        assert shares is not None
+        yield image_id, shares
 
 
 def leave_one_model_out(objective: VotingObjective, settings: VotingSettings) -> dict[str, float]:

@@ -48,48 +48,40 @@ class TrainedRun:
 
 
 @dataclass(frozen=True, eq=False)
-class FusedRun:
-    """A run whose models are fused.
+class Fused:
+    """A run whose models are fused, of whatever task.
 
     Attributes:
         run: The run.
+    """
+
+    run: TrainedRun
+
+
+@dataclass(frozen=True, eq=False)
+class FusedRun(Fused):
+    """A run whose models, which find boxes, are fused.
+
+    Attributes:
         members: What its members predicted, in their order there.
         objective: What the search climbed.
         found: What it found.
         ensemble: The fused predictions.
     """
 
-    run: TrainedRun
     members: Sequence[MemberPredictions]
     objective: FusionObjective
     found: FoundEnsemble
     ensemble: Ensemble
 
 
-def finish_run(run: TrainedRun, console: Console, *, time_budget_s: float | None = None) -> Results:
-    """Finds the best ensemble of the models, scores it, writes it with the submission, and shows what came out.
+def fuse_run(run: TrainedRun, console: Console, *, time_budget_s: float | None = None) -> FusedRun:
+    """Finds the best ensemble of the models, and fuses it.
 
     Args:
         run: The run, on a cluster that is connected.
         console: Where progress and results are shown.
         time_budget_s: For the search of fusion settings, see `EnsembleTask`.
-
-    Raises:
-        TrainingError: If no member has out-of-fold predictions.
-    """
-    fused = fuse_run(run, console, time_budget_s=time_budget_s)
-    results = write_results(fused)
-    show_results(fused, results, console)
-    return results
-
-
-def fuse_run(run: TrainedRun, console: Console, *, time_budget_s: float | None = None) -> FusedRun:
-    """Finds the best ensemble of the models, and fuses it.
-
-    Args:
-        run: As `finish_run`.
-        console: As `finish_run`.
-        time_budget_s: As `finish_run`.
 
     Raises:
         TrainingError: If no member has out-of-fold predictions.
@@ -197,15 +189,15 @@ def _show(results: Results, study: EnsembleStudy, paths: RunPaths, console: Cons
     console.print(verdict(results))
     console.print(honest_verdict(study))
     console.print(outlook(study))
+    show_rest(results, paths, console)
+
+
+def show_rest(results: Results, paths: RunPaths, console: Console) -> None:
+    """Tells of rounds of pseudo labels, of members that were given up, and where everything else lies."""
     for table in rounds_tables(results.rounds):
         console.print(table)
     for one in results.rounds:
         console.print(round_sentence(one))
-    show_failures(results, paths, console)
-
-
-def show_failures(results: Results, paths: RunPaths, console: Console) -> None:
-    """Names members that were given up, and where everything else lies."""
     for name, reason in results.failed.items():
         console.print(f"Failed: {name}: {reason}")
     console.print(f"Results: {paths.results}, submission: {paths.submission}, pictures: {paths.pictures}")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 
@@ -13,10 +14,19 @@ from recycle.fusion.ensemble import ENSEMBLE
 from recycle.fusion.pixel_ensemble import MemberPixels, model_test_votes, pool_pixels_out_of_fold, write_fused
 from recycle.fusion.voting import VotingSettings, fuse_image, labels_of_shares
 from recycle.fusion.voting_objective import LabelMap
-from recycle.orchestration.finish import TrainedRun, member_times, require_out_of_fold, show_failures
+from recycle.orchestration.finish import (
+    Fused,
+    TrainedRun,
+    group_of_image,
+    member_times,
+    require_out_of_fold,
+    show_rest,
+)
 from recycle.orchestration.refinement import RefinementTask, judge_refinement, refine_file
 from recycle.orchestration.report import write_report_or_warn
+from recycle.orchestration.round_records import read_rounds
 from recycle.orchestration.voting import FoundVotes, VotingTask, find_votes
+from recycle.paths import Part
 from recycle.predictions.label_map_csv import PredictedMap, write_label_map_csv
 from recycle.predictions.probabilities import (
     Bytes,
@@ -45,12 +55,40 @@ class _Fused:
     counts: PixelCounts
 
 
-def finish_segmentation(run: TrainedRun, console: Console, *, time_budget_s: float | None = None) -> Results:
-    """Finds the best votes of the models, scores them, writes label maps and submission, and shows what came out.
+@dataclass(frozen=True, eq=False)
+class FusedPixels(Fused):
+    """A run whose models, which label pixels, are fused; predictions of the ensemble lie on disk.
+
+    Attributes:
+        members: What its members predicted, in their order there.
+        models: Out-of-fold predictions of each model.
+        truth: Label map of each training image that any model predicted, at the size of predictions.
+        found: How the models vote.
+        oof: The ensemble's out-of-fold predictions.
+        counts: Their pixels.
+        test: Its predictions of the test images.
+        study: What is known of it.
+    """
+
+    members: Sequence[MemberPixels]
+    models: Mapping[str, ImageProbabilities]
+    truth: Mapping[int, LabelMap]
+    found: FoundVotes
+    oof: Probabilities
+    counts: PixelCounts
+    test: Probabilities
+    study: VotingStudy
+
+
+def fuse_pixels(run: TrainedRun, console: Console, *, time_budget_s: float | None = None) -> FusedPixels:
+    """Finds the best votes of the models, and fuses them.
+
+    The ensemble's predictions are written to the latest round of its members, so those of an ensemble without that
+    round's stay.
 
     Args:
         run: The run, on a cluster that is connected.
-        console: Where progress and results are shown.
+        console: Where progress is shown.
         time_budget_s: For the search of votes, see `VotingTask`.
 
     Raises:
@@ -65,12 +103,30 @@ def finish_segmentation(run: TrainedRun, console: Console, *, time_budget_s: flo
     is_refined = refinement is not None and refinement.is_kept
     test = _fuse_test(run, members, tuple(models), found.settings, is_refined=is_refined)
     study = _study(run, models, found, refinement)
-    scores = SegmentationRunScores(found.counts, oof.counts, members, tuple(models), test)
-    results = score_segmentation_run(run.recipe, run.prepared, scores, study, run.failed, _truth_of_test(run))
-    _write(run, results, oof.predictions, test, study)
-    _show(results, study, run, console)
-    write_report_or_warn(run.paths, console)
+    return FusedPixels(run, members, models, truth, found, oof.predictions, oof.counts, test, study)
+
+
+def write_pixel_results(fused: FusedPixels) -> Results:
+    """Scores the ensemble and writes it with the submission."""
+    run = fused.run
+    scores = SegmentationRunScores(fused.found.counts, fused.counts, fused.members, tuple(fused.models), fused.test)
+    results = score_segmentation_run(
+        run.recipe, run.prepared, scores, fused.study, run.failed, truth_of_test(run), read_rounds(run.paths)
+    )
+    _write(run, results, fused.oof, fused.test, fused.study)
     return results
+
+
+def show_pixel_results(fused: FusedPixels, results: Results, console: Console) -> None:
+    """Shows what came out, and writes the report."""
+    _show(results, fused.study, fused.run, console)
+    write_report_or_warn(fused.run.paths, console)
+
+
+def truth_of_test(run: TrainedRun) -> dict[int, LabelMap] | None:
+    """The label map of each test image at the size of predictions; None where answers are not known."""
+    test = run.prepared.test
+    return _truth(run, test, {image.id for image in test.images}) if run.prepared.has_answers else None
 
 
 def _read_members(run: TrainedRun) -> list[MemberPixels]:
@@ -97,14 +153,9 @@ def _truth(run: TrainedRun, dataset: Dataset, image_ids: set[int]) -> dict[int, 
     return {image.id: labels for image, labels in maps}
 
 
-def _truth_of_test(run: TrainedRun) -> dict[int, LabelMap] | None:
-    test = run.prepared.test
-    return _truth(run, test, {image.id for image in test.images}) if run.prepared.has_answers else None
-
-
-def _group_of(run: TrainedRun) -> dict[int, int]:
-    images = run.prepared.train.images
-    return {image.id: group for image, group in zip(images, run.prepared.groups.tolist(), strict=True)}
+def _path(run: TrainedRun, part: Part) -> Path:
+    newest = max(entry.round_index for entry in run.members)
+    return run.paths.predictions(newest, part, ENSEMBLE, TASK)
 
 
 def _voting_task(
@@ -118,7 +169,7 @@ def _voting_task(
         models=models,
         truth=truth,
         fold_of={image.id: folds[image.file_name] for image in run.prepared.train.images},
-        group_of=_group_of(run),
+        group_of=group_of_image(run.prepared),
         voting=run.recipe.voting,
         seed=run.recipe.seed,
         journal=run.paths.fusion_journal,
@@ -134,7 +185,7 @@ def _fuse_out_of_fold(
     console: Console,
 ) -> tuple[_Fused, RefinementWorth | None]:
     """Votes, and refines where that helps."""
-    path = run.paths.predictions(0, "oof", ENSEMBLE, TASK)
+    path = _path(run, "oof")
     before = found.counts[found.fusion]
     fused = _voted(models, before.image_ids.tolist(), found.settings)
     voted = write_fused(path, fused, len(before.image_ids), (_classes(run), *_size(run)))
@@ -146,7 +197,8 @@ def _fuse_out_of_fold(
     shape = (voted.classes, *voted.size)
     refined = write_fused(refined_path, refine_file(run.prepared.train, path, crf), len(voted), shape)
     names = labels_of(run.prepared.train)
-    task = RefinementTask(run.prepared.train, truth, names, _group_of(run), crf, run.recipe.seed)
+    group_of = group_of_image(run.prepared)
+    task = RefinementTask(run.prepared.train, truth, names, group_of, crf, run.recipe.seed)
     worth, after = judge_refinement(task, by_image([refined]), before)
     if not worth.is_kept:
         refined_path.unlink()
@@ -167,7 +219,7 @@ def _voted(
 def _fuse_test(
     run: TrainedRun, members: list[MemberPixels], models: tuple[str, ...], settings: VotingSettings, *, is_refined: bool
 ) -> Probabilities:
-    path, test = run.paths.predictions(0, "test", ENSEMBLE, TASK), run.prepared.test
+    path, test = _path(run, "test"), run.prepared.test
     ids, shape = [image.id for image in test.images], (_classes(run), *_size(run))
 
     def voted() -> Iterator[tuple[int, Bytes]]:
@@ -224,4 +276,4 @@ def _show(results: Results, study: VotingStudy, run: TrainedRun, console: Consol
     for line in (verdict(results), honest_verdict(study), refinement_verdict(study)):
         if line:
             console.print(line)
-    show_failures(results, run.paths, console)
+    show_rest(results, run.paths, console)

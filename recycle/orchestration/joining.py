@@ -10,6 +10,7 @@ from recycle.fusion.joining import JoiningGain
 from recycle.fusion.pixel_joining import PixelJoiningGain
 from recycle.fusion.settings import settings_of
 from recycle.fusion.voting_objective import voting_of
+from recycle.orchestration.round_records import kept_rounds
 from recycle.orchestration.run_contents import RunContents, read_run
 from recycle.predictions.parquet import read_parquet
 from recycle.recipe import SMP, Recipe
@@ -62,8 +63,9 @@ def _joining_pixels(run: RunContents, recipe: Recipe) -> Joining:
             f"search.ensemble {run.paths.root}: its label_map_size must be that of this search, but they are {sizes}"
         )
     files: dict[str, tuple[Path, ...]] = {}
+    kept = kept_rounds(run.paths)
     for member in run.members:
-        if member.oof is not None:
+        if member.oof is not None and member.round_index in kept:
             files[member.model] = (*files.get(member.model, ()), run.paths.root / member.oof)
     settings = voting_of(run.study["parameters"], tuple(files))
     return PixelJoiningGain(files, run.prepared.train, run.prepared.folds, settings)

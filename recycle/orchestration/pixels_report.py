@@ -10,6 +10,7 @@ from recycle.evaluation.comparison import Rating
 from recycle.evaluation.segmentation import SegmentationComparator, count_pixels
 from recycle.fusion.ensemble import ENSEMBLE
 from recycle.fusion.voting import labels_of_shares
+from recycle.orchestration.round_records import kept_rounds
 from recycle.orchestration.run_contents import RunContents
 from recycle.predictions.probabilities import ImageProbabilities, by_image, read_probabilities
 from recycle.report.ensemble import EnsembleStudy
@@ -83,5 +84,6 @@ class PixelsReport:
 
 
 def _ensemble(run: RunContents, part: str) -> ImageProbabilities:
-    path = run.paths.predictions(0, "oof" if part == "oof" else "test", ENSEMBLE, "segmentation")
+    newest = max(kept_rounds(run.paths))
+    path = run.paths.predictions(newest, "oof" if part == "oof" else "test", ENSEMBLE, "segmentation")
     return by_image([read_probabilities(path)]) if path.is_file() else {}

@@ -37,7 +37,7 @@ def prepare_run(recipe: Recipe, source: DataSource, paths: RunPaths, console: Co
 
 def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) -> None:
     console.print(
-        f"{len(prepared.train.images)} training images with {len(prepared.train.annotations)} boxes in "
+        f"{len(prepared.train.images)} training images with {len(prepared.train.annotations)} objects in "
         f"{prepared.folds.count} folds, {len(prepared.test.images)} test images",
     )
     for rule, count in prepared.warnings.items():

@@ -7,8 +7,8 @@ from rich.console import Console
 
 from recycle.data.coco import read_coco
 from recycle.errors import RecipeError, ResumeError
+from recycle.orchestration.finish_by_task import TASK_ROUNDS
 from recycle.orchestration.open_run import recorded_data
-from recycle.orchestration.pseudo_labels import read_believed
 from recycle.orchestration.round_records import read_rounds
 from recycle.orchestration.rounds import ExtraRound
 from recycle.orchestration.run import run
@@ -46,6 +46,7 @@ def add_round(root: Path, source: Path | None, changes: Sequence[str], console: 
             raise RecipeError(f"--set must change {PART}KEY, but got {change!r}")
     recipe = load_recipe(str(paths.recipe.absolute()), changes)
     if source is not None:  # to refuse it before the ensemble that stands is fused, which may take long
-        read_believed(source, read_coco(paths.test, paths.root), recipe.pseudo_labels)
+        test = read_coco(paths.test, paths.root)
+        TASK_ROUNDS[recipe.task].require_source(source, test, recipe.pseudo_labels)
     extra = ExtraRound(sum(one.gate is not None for one in read_rounds(paths)) + 1, source)
     return run(recipe, recorded_data(paths), root, resume=True, console=console, extra_round=extra)

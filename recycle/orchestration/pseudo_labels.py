@@ -63,14 +63,23 @@ def read_believed(source: Path, test: Dataset, settings: PseudoLabels) -> Believ
         RecipeError: If thresholds are to be chosen, which takes out-of-fold predictions.
         DataError: If images or classes are not those of the test part.
     """
-    if settings.precision is not None:
-        raise RecipeError(
-            f"pseudo_labels.precision must not be set for labels from {source}, as nothing tells how often its boxes "
-            f"are right, but got precision={settings.precision}; set pseudo_labels.score_thr"
-        )
+    refuse_precision(source, settings)
     reference = Reference("the run's test part", test)
     inputs = read_inputs([source], reference, None, strict=False, allow_missing=True)
     return Believed(inputs.predictions, _fixed(test, settings))
+
+
+def refuse_precision(source: Path, settings: PseudoLabels) -> None:
+    """Refuses to choose thresholds for predictions of a file.
+
+    Raises:
+        RecipeError: If that is asked for.
+    """
+    if settings.precision is not None:
+        raise RecipeError(
+            f"pseudo_labels.precision must not be set for labels from {source}, as nothing tells how often they are "
+            f"right, but got precision={settings.precision}; set pseudo_labels.score_thr"
+        )
 
 
 def believe(fused: FusedRun, fold: Fold, settings: PseudoLabels) -> Believed:

@@ -70,7 +70,7 @@ def judge_refinement(
     comparator.add(WITHOUT, before)
     (comparison,) = comparator.compare([(WITH, WITHOUT)])
     changes = compare_class_ious(after, before, task.group_of, task.seed)
-    fallen = [name for name, change in zip(task.names, changes, strict=True) if change.high < 0]
+    fallen = [task.names[change.label] for change in changes if change.verdict == "worse"]
     return RefinementWorth(comparison.verdict == "better" and not fallen, comparison, fallen), after
 
 

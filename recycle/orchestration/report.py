@@ -165,7 +165,7 @@ def _record(run: RunContents, member: MemberIdentity, entry: FinishedMember | No
         host=entry.host if entry else "",
         reason="" if entry else reason,
         curves=read_curves(folder, [phase.epochs for phase in member.model.in_phases()]),
-        rating=_rating(run, read_parquet(run.paths.root / entry.oof)) if entry and entry.oof else None,
+        rating=REPORTS[run.recipe.task].rate(run, run.paths.root / entry.oof) if entry and entry.oof else None,
     )
 
 

@@ -4,31 +4,32 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 from rich.console import Console
 
 from recycle.errors import DataError
-from recycle.orchestration.finish import FusedRun
 from recycle.orchestration.ledger import FinishedMember
 from recycle.orchestration.plan import digest
-from recycle.orchestration.pseudo_labels import make_labels
 from recycle.orchestration.round_records import LabelsRecord, read_gate, read_labels_record, write_labels_record
+from recycle.orchestration.task_rounds import FusedOfTask, TaskRounds
 from recycle.recipe import Fold, name_in_recipe
 from recycle.report.rounds import LabelsReport
 
 
 @dataclass(frozen=True, eq=False)
-class RoundTask:
+class RoundTask(Generic[FusedOfTask]):
     """A round of pseudo labels to be made.
 
     Attributes:
         former: The ensemble that stands, on which it builds.
+        by_task: What its task supplies.
         round_index: From 1.
         source: A file of predictions to learn from; None lets the ensemble label.
     """
 
-    former: FusedRun
+    former: FusedOfTask
+    by_task: TaskRounds[FusedOfTask]
     round_index: int
     source: Path | None = None
 
@@ -43,7 +44,7 @@ class RoundTask:
         return digest(sorted(entry.key for entry in self.former.run.members))
 
 
-def labels_of(task: RoundTask, console: Console) -> LabelsRecord:
+def labels_of(task: RoundTask[FusedOfTask], console: Console) -> LabelsRecord:
     """The labels of a round, written to the run folder.
 
     Args:
@@ -68,19 +69,20 @@ def latest_members(members: Sequence[FinishedMember]) -> dict[tuple[str, Fold], 
     return {(name_in_recipe(entry.model), entry.fold): entry for entry in ordered}
 
 
-def _label(task: RoundTask, console: Console) -> LabelsRecord:
+def _label(task: RoundTask[FusedOfTask], console: Console) -> LabelsRecord:
     console.print(f"Round {task.round_index}: labelling the test images")
     run, asked = task.former.run, _asked(task)
     run.paths.labels_record(task.round_index).unlink(missing_ok=True)
     folds = dict.fromkeys(fold for _, fold in task.parents)
-    report = make_labels(task.former, folds, run.recipe.pseudo_labels, task.source, task.round_index)
+    settings = run.recipe.pseudo_labels
+    report = task.by_task.make_labels(task.former, folds, settings, task.source, task.round_index)
     record = LabelsRecord(task.key, *asked, report)
     write_labels_record(record, run.paths, task.round_index)
     _tell(report, console)
     return record
 
 
-def _asked(task: RoundTask) -> tuple[Mapping[str, Any], str]:
+def _asked(task: RoundTask[FusedOfTask]) -> tuple[Mapping[str, Any], str]:
     """What is asked for: the settings, and the digest of the file, empty without one."""
     settings = task.former.run.recipe.pseudo_labels.model_dump(mode="json")
     return settings, _digest_of(task.source) if task.source else ""
@@ -89,8 +91,8 @@ def _asked(task: RoundTask) -> tuple[Mapping[str, Any], str]:
 def _tell(report: LabelsReport, console: Console) -> None:
     for fold, labels in report.folds.items():
         console.print(
-            f"  for {'members of all images' if fold == 'all' else f'fold {fold}'}: {labels.labels} labels and "
-            f"{labels.ignored} ignored regions on {labels.images} images"
+            f"  for {'members of all images' if fold == 'all' else f'fold {fold}'}: {labels.labels:,} "
+            f"{report.wording.labels} and {labels.ignored:,} {report.wording.ignored} on {labels.images:,} images"
         )
     if not report.is_fold_safe:
         console.print(

@@ -7,12 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from recycle.orchestration.finish import FusedRun, fuse_run, write_results
-from recycle.orchestration.gate import pass_gate
 from recycle.orchestration.ledger import FinishedMember
 from recycle.orchestration.plan import learning_from, plan_members
 from recycle.orchestration.round_labels import RoundTask, labels_of
 from recycle.orchestration.round_records import LabelsRecord, read_gate, write_gate
+from recycle.orchestration.task_rounds import FusedOfTask, TaskRounds
 from recycle.recipe import PseudoLabels, name_in_recipe
 from recycle.report.rounds import GateReport, nothing_sure
 from recycle.training.member import MemberPlan, RoundPlan
@@ -37,14 +36,20 @@ class ExtraRound:
 
 
 def add_rounds(
-    fused: FusedRun, train: Train, console: Console, budget: Budget, extra: ExtraRound | None = None
-) -> FusedRun:
+    fused: FusedOfTask,
+    by_task: TaskRounds[FusedOfTask],
+    train: Train,
+    console: Console,
+    budget: Budget,
+    extra: ExtraRound | None = None,
+) -> FusedOfTask:
     """Makes the rounds that the recipe asks for, until one is not kept.
 
     What is recorded of them is not done again, and a round that has ended counts whether or not it is asked for.
 
     Args:
         fused: The ensemble without pseudo labels.
+        by_task: What its task supplies.
         train: Trains members.
         console: Where progress is shown.
         budget: Seconds that a search of fusion settings may take, asked before each.
@@ -61,7 +66,7 @@ def add_rounds(
         is_extra = extra is not None and round_index == extra.round_index
         if not (is_extra or round_index <= wanted or read_gate(paths, round_index)):
             break
-        task = RoundTask(fused, round_index, extra.source if extra and is_extra else None)
+        task = RoundTask(fused, by_task, round_index, extra.source if extra and is_extra else None)
         fused, gate = _make_round(task, train, console, budget)
         write_gate(gate, task.key, paths, round_index)
         console.print(f"Round {round_index} is {'kept' if gate.is_kept else 'not kept'}: {gate.reason}")
@@ -70,7 +75,9 @@ def add_rounds(
     return fused
 
 
-def _make_round(task: RoundTask, train: Train, console: Console, budget: Budget) -> tuple[FusedRun, GateReport]:
+def _make_round(
+    task: RoundTask[FusedOfTask], train: Train, console: Console, budget: Budget
+) -> tuple[FusedOfTask, GateReport]:
     """Gives the ensemble that stands after the round, and what the gate decided, now or before."""
     former, labels = task.former, labels_of(task, console)
     decided = read_gate(former.run.paths, task.round_index)
@@ -80,19 +87,20 @@ def _make_round(task: RoundTask, train: Train, console: Console, budget: Budget)
     if reason:
         return former, GateReport(False, reason)
     if not decided:
-        write_results(former)  # whatever becomes of the round, this is there
+        task.by_task.write_results(former)  # whatever becomes of the round, this is there
     finished, failed = train(_plans(task, labels))
     former = replace(former, run=replace(former.run, failed={**former.run.failed, **failed}))
     if not any(entry.oof for entry in finished):
         return former, GateReport(False, "no member that leaves out a fold could be trained")
     with_round = replace(former.run, members=[*former.run.members, *finished])
-    candidate = fuse_run(with_round, console, time_budget_s=budget())
+    candidate = task.by_task.fuse(with_round, console, time_budget_s=budget())
     settings = _settings(labels)
-    gate = decided or pass_gate(former, candidate, _pairs(task, finished), settings.max_class_fall)
+    pairs = _pairs(task, finished)
+    gate = decided or task.by_task.pass_gate(former, candidate, pairs, settings.max_class_fall)
     return candidate if gate.is_kept else former, gate
 
 
-def _plans(task: RoundTask, labels: LabelsRecord) -> list[MemberPlan]:
+def _plans(task: RoundTask[FusedOfTask], labels: LabelsRecord) -> list[MemberPlan]:
     """Plans of all members that have one to go on from."""
     run, settings = task.former.run, _settings(labels)
     recipe = run.recipe.model_copy(update={"pseudo_labels": settings})
@@ -104,7 +112,9 @@ def _plans(task: RoundTask, labels: LabelsRecord) -> list[MemberPlan]:
     ]
 
 
-def _with_labels(plan: MemberPlan, parent: FinishedMember, task: RoundTask, settings: PseudoLabels) -> MemberPlan:
+def _with_labels(
+    plan: MemberPlan, parent: FinishedMember, task: RoundTask[FusedOfTask], settings: PseudoLabels
+) -> MemberPlan:
     paths = task.former.run.paths
     pseudo = RoundPlan(
         parent=(paths.root / parent.checkpoint).absolute(),
@@ -114,7 +124,7 @@ def _with_labels(plan: MemberPlan, parent: FinishedMember, task: RoundTask, sett
     return learning_from(plan, pseudo, parent.key)
 
 
-def _pairs(task: RoundTask, finished: Sequence[FinishedMember]) -> Mapping[str, str]:
+def _pairs(task: RoundTask[FusedOfTask], finished: Sequence[FinishedMember]) -> Mapping[str, str]:
     """For each model of the round the one that it went on from, in the latest round that has it."""
     latest = {name: entry.model for (name, fold), entry in task.parents.items() if fold != "all"}
     return {entry.model: latest[name_in_recipe(entry.model)] for entry in finished if entry.oof}

@@ -1,7 +1,7 @@
 """The best votes of a run's models, searched on the cluster, and what they are worth."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,8 +11,8 @@ import numba
 import numpy as np
 import ray
 
-from recycle.evaluation.segmentation import PixelCounts, SegmentationComparator
-from recycle.fusion.pixel_ensemble import count_fused, estimate_votes, leave_one_model_out
+from recycle.evaluation.segmentation import PixelCounts, SegmentationComparator, join_counts
+from recycle.fusion.pixel_ensemble import VotesEstimate, count_fused, estimate_votes, leave_one_model_out
 from recycle.fusion.voting import VotingSettings
 from recycle.fusion.voting_objective import LabelMap, VotingObjective, parameters_of_voting, voting_of
 from recycle.orchestration.search import Parameters, Search, search
@@ -62,6 +62,8 @@ class FoundVotes:
         pooled: Models and votes on all images.
         held_out: The same, each fold's images voted on with settings tuned on the other folds'.
         leave_one_out: By how much the score exceeds that without each model.
+        estimates: For each fold the settings that were tuned on the other folds' images, and what they come to on its
+            own, on the search's grid of pixels.
     """
 
     settings: VotingSettings
@@ -71,6 +73,7 @@ class FoundVotes:
     pooled: Worth
     held_out: Worth
     leave_one_out: Mapping[str, float]
+    estimates: Sequence[VotesEstimate]
 
 
 class VotingScore:
@@ -104,7 +107,8 @@ def find_votes(task: VotingTask, tell: Callable[[str], None]) -> FoundVotes:
     trials = search(what, task.journal, trials=task.voting.trials, time_budget_s=time_budget_s, tell=tell)
     tuned = voting_of(max(trials, key=lambda trial: trial.score).parameters, objective.models)
     tell("Finding out what the votes are worth, and what each model does for them")
-    held_out = _rate(task, objective, _held_out(task, objective, start, len(trials)), held_out=True)
+    estimates = _estimate(task, objective, start, len(trials))
+    held_out = _rate(task, objective, _held_out(objective, start[0], estimates), held_out=True)
     fusions, fusion = {DEFAULT_FUSION: start[0], TUNED_FUSION: tuned}, standing_fusion(held_out)
     counts = {name: count_fused({name: images}, task.truth, VotingSettings()) for name, images in task.models.items()}
     counts |= {name: count_fused(task.models, task.truth, one) for name, one in fusions.items()}
@@ -116,24 +120,31 @@ def find_votes(task: VotingTask, tell: Callable[[str], None]) -> FoundVotes:
         pooled=_rate(task, objective, counts, held_out=False),
         held_out=held_out,
         leave_one_out=leave_one_model_out(objective, fusions[fusion]),
+        estimates=estimates,
     )
+
+
+def _estimate(
+    task: VotingTask, objective: VotingObjective, start: list[VotingSettings], trials: int
+) -> list[VotesEstimate]:
+    shared, on_core = ray.put(objective), ray.remote(num_cpus=1)(_on_one_core)
+    folds = np.unique(objective.folds).tolist()
+    estimates: list[VotesEstimate] = ray.get(
+        [on_core.remote(estimate_votes, shared, _space(task), start, fold, trials, task.seed) for fold in folds]
+    )
+    return estimates
 
 
 def _held_out(
-    task: VotingTask, objective: VotingObjective, start: list[VotingSettings], trials: int
+    objective: VotingObjective, default: VotingSettings, estimates: Sequence[VotesEstimate]
 ) -> dict[str, PixelCounts]:
     """Counts on the search's grid of pixels, those of the tuned vote by settings that never saw the fold."""
-    shared, on_core = ray.put(objective), ray.remote(num_cpus=1)(_on_one_core)
-    folds = np.unique(objective.folds).tolist()
-    parts: list[PixelCounts] = ray.get(
-        [on_core.remote(estimate_votes, shared, _space(task), start, fold, trials, task.seed) for fold in folds]
-    )
     models = objective.models
     alone = {name: VotingSettings("soft", tuple(float(other == name) for other in models)) for name in models}
     return {
         **{name: objective.counts(settings) for name, settings in alone.items()},
-        DEFAULT_FUSION: objective.counts(start[0]),
-        TUNED_FUSION: _joined(parts),
+        DEFAULT_FUSION: objective.counts(default),
+        TUNED_FUSION: join_counts([one.counts for one in estimates]),
     }
 
 
@@ -146,11 +157,6 @@ def _rate(task: VotingTask, objective: VotingObjective, counts: Mapping[str, Pix
     fusions = (DEFAULT_FUSION, TUNED_FUSION)
     pairs = [(TUNED_FUSION, DEFAULT_FUSION), *((name, model) for name in fusions for model in objective.models)]
     return Worth(comparator.rate(), comparator.compare(pairs))
-
-
-def _joined(parts: list[PixelCounts]) -> PixelCounts:
-    columns = ("image_ids", "right", "predicted", "true")
-    return PixelCounts(*(np.concatenate([getattr(part, column) for part in parts]) for column in columns))
 
 
 def _space(task: VotingTask) -> Callable[[Any], dict[str, Any]]:

@@ -54,7 +54,14 @@ from recycle.recipe.settings import (
     Settings,
     Task,
 )
-from recycle.recipe.tasks import METRICS, SPACES, require_metric_of_task, require_one_label_map_size, require_one_task
+from recycle.recipe.tasks import (
+    METRICS,
+    SPACES,
+    require_metric_of_task,
+    require_mixing_of_task,
+    require_one_label_map_size,
+    require_one_task,
+)
 from recycle.recipe.training import Fold, ModelSettings, Resources
 from recycle.recipe.voting import CRF, Voting
 from recycle.recipe.yolo import YOLO
@@ -181,6 +188,7 @@ class Recipe(Settings):
         require_one_task(self.task, self.models, changed)
         require_one_label_map_size(self.models)
         require_metric_of_task(self.search.metric, self.task)
+        require_mixing_of_task(self.pseudo_labels.mixing, self.task)
         return self
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Rounds of pseudo labels: how the ensemble's boxes on test images become labels, and how they are trained on."""
+"""Rounds of pseudo labels: how what the ensemble says of test images becomes labels, and how they are trained on."""
 
 from typing import Annotated, Literal, Self
 
@@ -19,18 +19,20 @@ class PseudoLabels(Settings):
     """
 
     score_thr: float = Field(default=0.75, gt=0, le=1)
-    """Boxes of the ensemble with at least this score become labels."""
+    """Boxes of the ensemble with at least this score become labels; or pixels whose class has at least this share of
+    the votes, while all others are ignored."""
     precision: float | None = Field(default=None, gt=0, le=1)
     """Chooses the threshold anew for each class and fold instead: the lowest from which at least this part of the boxes
-    is right at IoU 0.5, out of fold, on the other folds' images. A class that never gets there has no labels."""
+    is right at IoU 0.5, or of the pixels, out of fold, on the other folds' images. A class that never gets there has no
+    labels."""
     ignore_thr: float = Field(default=0.3, gt=0, le=1)
     """Boxes from here up to their label threshold become regions in which nothing is learned, as an object may be
-    there."""
+    there; of no effect where pixels are labelled."""
     keep_empty: bool = False
-    """Whether images without any label are trained on too, as background."""
+    """Whether images without any label of an object are trained on too, as background."""
     mixing: PseudoMixing = "side_by_side"
     """`side_by_side` adds pseudo-labelled images to each epoch; `mixup` averages labelled images with them, pixel by
-    pixel, and keeps the objects of both."""
+    pixel, and keeps the objects of both; it is refused where pixels are labelled."""
     share: float = Field(default=0.5, gt=0, lt=1)
     """Part of an epoch's images that are pseudo-labelled ones, or that are mixed with one."""
     epochs: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(10, 6), min_length=1)
@@ -40,8 +42,9 @@ class PseudoLabels(Settings):
     lr_factor: float = Field(default=0.5, gt=0, le=10)
     """Factor on the model's learning rate."""
     max_class_fall: float = Field(default=0.05, ge=0, le=1)
-    """A round is not kept if average precision at IoU 0.5 of any class falls by more than this and by more than
-    bootstrap noise, with 95 per cent confidence for all classes at once, as of many some fall by chance."""
+    """A round is not kept if average precision at IoU 0.5 of any class, or the IoU of its pixels, falls by more than
+    this and by more than bootstrap noise, with 95 per cent confidence for all classes at once, as of many some fall by
+    chance."""
 
     @model_validator(mode="after")
     def _thresholds_are_ordered(self) -> Self:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from recycle.recipe.models import Model
+from recycle.recipe.pseudo_labels import PseudoMixing
 from recycle.recipe.search import SearchMetric
 from recycle.recipe.segmentation import SMP
 from recycle.recipe.settings import Task
@@ -53,6 +54,19 @@ def require_one_task(task: Task, models: Sequence[Model], changed: Collection[st
     for other, part in FUSION_PARTS.items():
         if other != task and part in changed:
             raise ValueError(f"{part} must not be set where task is {task!r}, as it would have no effect")
+
+
+def require_mixing_of_task(mixing: PseudoMixing, task: Task) -> None:
+    """Refuses to average images whose pixels are labelled.
+
+    Raises:
+        ValueError: If it is asked for.
+    """
+    if task == "segmentation" and mixing == "mixup":
+        raise ValueError(
+            "pseudo_labels.mixing must be 'side_by_side' where task is 'segmentation', as a pixel of two images has no "
+            f"one label, but got {mixing!r}"
+        )
 
 
 def require_one_label_map_size(models: Sequence[Model]) -> None:

@@ -8,10 +8,38 @@ from rich.table import Table
 from rich.text import Text
 
 from recycle.evaluation.label_counts import LabelQuality, all_together
+from recycle.recipe import Task
 from recycle.report.exports import Cell, DataTable
 
 OWN_ENSEMBLE = "the ensemble"
 """The source of labels that the run's own members predicted."""
+
+
+@dataclass(frozen=True)
+class Wording:
+    """How a task's rounds are told.
+
+    Attributes:
+        one: What may be a label.
+        labels: What is counted as labels.
+        ignored: What is counted as ignored.
+        truth: What there is to be found.
+        class_score: The score of a class.
+        main_score: The score of a test part.
+    """
+
+    one: str
+    labels: str
+    ignored: str
+    truth: str
+    class_score: str
+    main_score: str
+
+
+WORDINGS: Mapping[Task, Wording] = {
+    "detection": Wording("box", "labels", "ignored regions", "objects", "AP50", "mAP50"),
+    "segmentation": Wording("pixel", "labelled pixels", "ignored pixels", "pixels of it", "IoU", "mIoU"),
+}
 
 
 @dataclass(frozen=True)
@@ -20,10 +48,10 @@ class FoldLabels:
 
     Attributes:
         images: Test images with labels, or all where those without stay.
-        labels: Objects.
-        ignored: Regions in which nothing is learned.
-        highest_score: The highest of any box; 0 without boxes.
-        thresholds: By class name, from which score on boxes are labels; None where none ever is.
+        labels: Objects; or pixels of objects, at the size of predicted label maps.
+        ignored: Regions, or pixels, in which nothing is learned.
+        highest_score: The highest of any box, or pixel of an object; 0 without any.
+        thresholds: By class name, from which score on boxes, or pixels, are labels; None where none ever is.
         quality: By class name, if the test images have annotations to compare with; nothing is decided by them.
     """
 
@@ -47,10 +75,17 @@ class LabelsReport:
     Attributes:
         source: What predicted them: `OWN_ENSEMBLE`, or a file.
         folds: Labels by fold, `all` being those for members that are trained on all images.
+        task: What is labelled.
     """
 
     source: str
     folds: Mapping[str, FoldLabels]
+    task: Task = "detection"
+
+    @property
+    def wording(self) -> Wording:
+        """How it is told."""
+        return WORDINGS[self.task]
 
     @property
     def is_fold_safe(self) -> bool:
@@ -60,7 +95,8 @@ class LabelsReport:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "LabelsReport":
         """Reads what `dataclasses.asdict` wrote."""
-        return cls(document["source"], {fold: _fold_labels(one) for fold, one in document["folds"].items()})
+        folds = {fold: _fold_labels(one) for fold, one in document["folds"].items()}
+        return cls(document["source"], folds, document["task"])
 
 
 @dataclass(frozen=True)
@@ -84,8 +120,9 @@ class GateReport:
             None where the round came to nothing.
         alone: The round's models against as many that they went on from, both fused by the defaults.
         models: By name, each model of the round against itself in the round that it went on from.
-        classes: By class name, average precision of the ensembles at IoU 0.5; intervals hold for all classes at once.
-        test: The ensembles' mAP50 on the test images, where annotations are known; nothing is decided by it.
+        classes: By class name, the ensembles' average precision at IoU 0.5, or IoU of pixels; intervals hold for all
+            classes at once.
+        test: The ensembles' mAP50, or mIoU, on the test images, where annotations are known; nothing is decided by it.
     """
 
     is_kept: bool
@@ -137,7 +174,7 @@ def nothing_sure(labels: LabelsReport) -> str:
             known = [threshold for threshold in one.thresholds.values() if threshold is not None]
             needed = f"the lowest threshold is {min(known):.4f}" if known else "no class has a threshold"
             return (
-                f"no box is sure enough to be a label for {_learner(fold)}: the highest score is "
+                f"no {labels.wording.one} is sure enough to be a label for {_learner(fold)}: the highest score is "
                 f"{one.highest_score:.4f}, and {needed}; lower pseudo_labels.score_thr or pseudo_labels.precision"
             )
     return ""
@@ -153,7 +190,8 @@ def round_sentence(one: RoundReport) -> str:
 
 def labels_data(one: RoundReport) -> DataTable:
     """Labels by fold: how many, and how good where that is known."""
-    columns = ("learned by", "images", "labels", "ignored regions", "precision", "recall")
+    wording = one.labels.wording
+    columns = ("learned by", "images", wording.labels, wording.ignored, "precision", "recall")
     rows = []
     for fold, labels in one.labels.folds.items():
         known = labels.all_classes
@@ -165,7 +203,8 @@ def labels_data(one: RoundReport) -> DataTable:
 
 def classes_data(one: RoundReport) -> DataTable | None:
     """Labels by class and fold: thresholds, and how good they are; None where the latter is not known."""
-    columns = ("learned by", "class", "threshold", "labels", "right", "objects", "precision", "recall")
+    wording = one.labels.wording
+    columns = ("learned by", "class", "threshold", wording.labels, "right", wording.truth, "precision", "recall")
     rows = tuple(
         (_learner(fold), name, labels.thresholds[name], q.labels, q.right, q.objects, q.precision, q.recall)
         for fold, labels in one.labels.folds.items()
@@ -183,17 +222,21 @@ def changes_data(one: RoundReport) -> DataTable | None:
     changes = [("ensemble, held out", gate.ensemble)]
     changes += [("the round's models alone", gate.alone)] if gate.alone else []
     changes += (gate.models or {}).items()
-    changes += [(f"class {name}, AP50", change) for name, change in (gate.classes or {}).items()]
-    rows = (*((name, c.former, c.score, c.score - c.former, c.low, c.high) for name, c in changes), *_test_rows(gate))
+    wording = one.labels.wording
+    changes += [(f"class {name}, {wording.class_score}", change) for name, change in (gate.classes or {}).items()]
+    rows = (
+        *((name, c.former, c.score, c.score - c.former, c.low, c.high) for name, c in changes),
+        *_test_rows(gate, wording),
+    )
     columns = ("", "before", "with the round", "difference", "95 % from", "to")
     caption = f"Round {one.round_index}: scores out of fold; intervals of classes hold for all at once"
     return DataTable(f"round-{one.round_index}", caption, columns, rows)
 
 
-def _test_rows(gate: GateReport) -> Iterator[tuple[Cell, ...]]:
+def _test_rows(gate: GateReport, wording: Wording) -> Iterator[tuple[Cell, ...]]:
     if gate.test is not None:
         former, score = gate.test
-        yield ("test part, mAP50; decides nothing", former, score, score - former, None, None)
+        yield (f"test part, {wording.main_score}; decides nothing", former, score, score - former, None, None)
 
 
 def rounds_tables(rounds: Sequence[RoundReport]) -> Iterator[Table]:

@@ -14,6 +14,7 @@ from recycle.fusion.voting import labels_of_shares
 from recycle.predictions.probabilities import ImageProbabilities, Probabilities, by_image
 from recycle.recipe import Recipe
 from recycle.report.results import Results, Scores, ScoresByPart
+from recycle.report.rounds import RoundReport
 from recycle.report.voting_study import VotingStudy
 
 LabelMap = npt.NDArray[np.uint8]
@@ -46,6 +47,7 @@ def score_segmentation_run(
     study: VotingStudy,
     failed: Mapping[str, str],
     test_truth: Truth | None,
+    rounds: Sequence[RoundReport],
 ) -> Results:
     """Scores members, models and ensemble, out of fold and, where answers are known, on the test part."""
     names = labels_of(prepared.train)
@@ -75,6 +77,7 @@ def score_segmentation_run(
         },
         ensemble=_parts(score(predicted.ensemble_oof, names), test.get("")),
         failed=failed,
+        rounds=rounds,
     )
 
 

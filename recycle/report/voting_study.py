@@ -16,7 +16,8 @@ class RefinementWorth:
     """What the random field after the vote did out of fold.
 
     Attributes:
-        is_kept: Whether it stays: it raises mIoU by more than chance, and no class falls by more than chance.
+        is_kept: Whether it stays: it raises mIoU by more than chance, and no class falls by more than chance, the
+            intervals of classes holding for all at once.
         comparison: The ensemble with it against the one without.
         fallen: Classes whose IoU falls by more than chance.
     """

@@ -1,5 +1,6 @@
 """Label maps follow their images through every augmentation."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from recycle.data.coco import Annotation, Category, Dataset, Image
 from recycle.data.label_map_transforms import label_map_pipeline
 from recycle.data.label_maps import encode_labels
 from recycle.data.loading import DetectionImages
+from recycle.data.pseudo_images import PseudoImages
+from recycle.data.pseudo_labels import read_pseudo_labels, write_pseudo_labels
+from recycle.data.pseudo_pixels import pseudo_pixels_document
 from recycle.models import mmcv_ops
 from recycle.predictions.probabilities import IGNORED
 from recycle.recipe import Augmentation
@@ -146,3 +150,17 @@ def test_one_of_several_is_drawn_by_its_probability(dataset: Dataset) -> None:
         assert is_horizontal or np.array_equal(labels, expected[::-1])
         flipped += is_horizontal
     assert 80 <= flipped <= 98
+
+
+def test_pseudo_labelled_images_stand_beside_labelled_ones_with_what_is_unsure_ignored(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    predicted = {one.id: np.where(drawn_labels(one.id) == 2, IGNORED, drawn_labels(one.id)) for one in dataset.images}
+    path = tmp_path / "pseudo.json"
+    write_pseudo_labels(pseudo_pixels_document(predicted, dataset), path)
+    pseudo = PseudoImages(read_pseudo_labels(path, dataset), "side_by_side", 0.5)
+    resize = TypeAdapter(Augmentation).validate_python({"type": "resize"})
+    images = DetectionImages(dataset, label_map_pipeline(SIDE, [resize]), 0, pseudo)
+    assert len(images) == 2 * len(dataset.images)
+    seen = [shown(images[index])[1] for index in range(len(dataset.images), len(images))]
+    assert sorted(labels.tobytes() for labels in seen) == sorted(labels.tobytes() for labels in predicted.values())

@@ -20,7 +20,7 @@ SHARP_FALL = ClassDifference(1, 0.4, 0.5, Interval(-0.15, -0.05))
         (RISE, [STEADY], True, "the score rises by +0.0300 (+0.0100 to +0.0500), and no class falls sharply"),
         (RISE, [STEADY, SMALL_FALL], True, "no class falls sharply"),
         (RISE, [STEADY, NOISY_FALL], True, "no class falls sharply"),
-        (RISE, [STEADY, SHARP_FALL], False, "average precision falls sharply of Battery by 0.1000"),
+        (RISE, [STEADY, SHARP_FALL], False, "but classes fall sharply: Battery by 0.1000"),
         (NOISE, [STEADY], False, "which is not a rise by more than noise"),
         (FALL, [STEADY], False, "the score changes by -0.0300"),
     ],

@@ -12,6 +12,7 @@ from recycle.fusion.pixel_ensemble import (
     leave_one_model_out,
     model_test_votes,
     pool_pixels_out_of_fold,
+    vote_on_new_images,
     write_fused,
 )
 from recycle.fusion.voting import VotingSettings, labels_of_shares
@@ -91,13 +92,23 @@ def test_leaving_out_a_good_model_costs_and_a_bad_one_pays() -> None:
 def test_a_fold_is_voted_on_by_what_the_others_tell() -> None:
     scored = objective()
     search = partial(space, models=scored.models, methods=("soft", "hard"))
-    counts = estimate_votes(scored, search, [VotingSettings()], fold=1, trials=12, seed=0)
+    counts = estimate_votes(scored, search, [VotingSettings()], fold=1, trials=12, seed=0).counts
     assert counts.image_ids.tolist() == [i for i in TRUTH if FOLDS[i] == 1]
     assert mean_iou(counts) > mean_iou(scored.on(scored.folds == 1).counts(VotingSettings()))
     changed = {i: labels if FOLDS[i] != 1 else (2 - labels) for i, labels in TRUTH.items()}
     other = VotingObjective.of(pool_pixels_out_of_fold(members()), changed, FOLDS, stride=2)
-    elsewhere = estimate_votes(other, search, [VotingSettings()], fold=1, trials=12, seed=0)
+    elsewhere = estimate_votes(other, search, [VotingSettings()], fold=1, trials=12, seed=0).counts
     assert np.array_equal(elsewhere.predicted, counts.predicted)  # its answers had no part in what was chosen
+
+
+def test_members_of_one_fold_vote_by_the_weights_of_their_models() -> None:
+    own = [one for one in members() if one.member in ("good-fold1", "noise-fold1")]
+    models = ("good", "absent", "noise")
+    votes = dict(vote_on_new_images(own, models, VotingSettings("soft", (1.0, 5.0, 0.0)), [3, 5]))
+    assert list(votes) == [3, 5]
+    assert np.allclose(votes[5], own[0].test.values[5] / 255, atol=1e-6)
+    equal = dict(vote_on_new_images(own, models, VotingSettings("soft", (0.0, 5.0, 0.0)), [5]))
+    assert np.allclose(equal[5], np.mean([one.test.values[5] / 255 for one in own], axis=0), atol=1e-6)
 
 
 def test_counts_on_all_pixels_are_near_those_of_the_search() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -52,6 +53,10 @@ class Trainer:
         self._draw, self._paths = draw, paths
         self._finished: dict[str, FinishedMember] = {}
 
+    def predict(self, images: Dataset, model: str, seed: int, path: Path) -> None:
+        """Writes what a member predicts."""
+        write_parquet(self._draw(images, model, seed), path)
+
     def __call__(self, plans: Sequence[MemberPlan]) -> tuple[list[FinishedMember], dict[str, str]]:
         """As the run trains: what is finished is not trained again."""
         for plan in plans:
@@ -64,8 +69,8 @@ class Trainer:
         prepared = prepared_of(self._paths)
         seed = int(plan.seed % 1000)
         assert plan.oof is not None
-        write_parquet(self._draw(fold_part(prepared, plan.fold), plan.settings.name, seed), plan.oof)
-        write_parquet(self._draw(prepared.test, plan.settings.name, seed + 1), plan.test)
+        self.predict(fold_part(prepared, plan.fold), plan.settings.name, seed, plan.oof)
+        self.predict(prepared.test, plan.settings.name, seed + 1, plan.test)
         oof, test = (str(path.relative_to(self._paths.root.absolute())) for path in (plan.oof, plan.test))
         return FinishedMember(
             plan.key, plan.round_index, plan.name, plan.settings.name, plan.fold, oof, test, "nowhere", 60.0, 1, "here"

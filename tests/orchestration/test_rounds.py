@@ -3,9 +3,8 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import NoReturn
@@ -17,6 +16,7 @@ from rich.console import Console
 from recycle.errors import DataError, RecipeError, RecycleError, ResumeError
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish import FusedRun, fuse_run
+from recycle.orchestration.finish_by_task import TASK_ROUNDS
 from recycle.orchestration.ledger import read_ledger
 from recycle.orchestration.plan import plan_members
 from recycle.orchestration.pseudo_label import add_round
@@ -65,7 +65,8 @@ def copied(begun: FusedRun, root: Path) -> FusedRun:
 
 def make(fused: FusedRun, train: Train, extra: ExtraRound | None = None) -> tuple[FusedRun, str]:
     output = StringIO()
-    return add_rounds(fused, train, Console(file=output, width=400), lambda: None, extra), output.getvalue()
+    by_task, console = TASK_ROUNDS["detection"], Console(file=output, width=400)
+    return add_rounds(fused, by_task, train, console, lambda: None, extra), output.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -143,20 +144,20 @@ def test_without_a_sure_box_nothing_is_trained_and_the_reason_is_told(begun: Fus
 def test_labels_stay_as_they_were_once_their_round_has_ended(
     rejected: tuple[FusedRun, FusedRun, str], tmp_path: Path
 ) -> None:
-    fused = with_settings(copied(rejected[0], tmp_path / "run"), PseudoLabels(score_thr=0.9))
+    fused = with_settings(copied(rejected[0], tmp_path / "run"), PseudoLabels(score_thr=0.65))
     paths = fused.run.paths
-    before = paths.pseudo_labels(1, 0).read_bytes()
+    before = paths.pseudo_labels(1, 1).read_bytes()
     make(fused, interrupted)
-    assert paths.pseudo_labels(1, 0).read_bytes() == before
+    assert paths.pseudo_labels(1, 1).read_bytes() == before
 
     paths.gate_record(1).unlink()
     assert read_gate(paths, 1) is None
     with pytest.raises(KeyboardInterrupt):
         make(fused, interrupted)
-    assert paths.pseudo_labels(1, 0).read_bytes() != before, "an interrupted round is labelled as is asked for now"
+    assert paths.pseudo_labels(1, 1).read_bytes() != before, "an interrupted round is labelled as is asked for now"
     record = read_labels_record(paths, 1)
     assert record is not None
-    assert record.settings["score_thr"] == 0.9
+    assert record.settings["score_thr"] == 0.65
 
 
 def interrupted(plans: Sequence[MemberPlan]) -> NoReturn:
@@ -191,10 +192,6 @@ def trained(quiet_run: RunPaths, tmp_path: Path) -> RunPaths:
     return paths
 
 
-def has_finished(paths: RunPaths, members: int) -> bool:
-    return len(of_rounds(paths)) >= members
-
-
 def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_kills(trained: RunPaths) -> None:
     """Killed once amid its members, and once when all are trained but nothing is decided."""
     before, submission = read_json(trained.results), trained.submission.read_bytes()
@@ -202,8 +199,7 @@ def test_a_real_round_of_poisoned_labels_is_rejected_and_resumes_after_kills(tra
     arguments += ["--set", "pseudo_labels.epochs=[1]", "pseudo_labels.real_epochs=1", "pseudo_labels.score_thr=0.5"]
     folder = trained.root.parent / "elsewhere"
     for finished in (1, 4):
-        process = start_job("pseudo_label", *arguments, folder=folder)
-        kill_when(partial(has_finished, trained, finished), process)
+        kill_when_finished(finished, trained, start_job("pseudo_label", *arguments, folder=folder))
         assert not trained.gate_record(1).exists()
     labels = trained.pseudo_labels(1, 0).read_bytes()
     members = of_rounds(trained)
@@ -230,8 +226,8 @@ def of_rounds(paths: RunPaths) -> list[str]:
     return [entry.member for entry in read_ledger(paths.ledger) if entry.round_index]
 
 
-def kill_when(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    wait_for(condition, process, "members of the round were finished")
+def kill_when_finished(members: int, paths: RunPaths, process: subprocess.Popen[str]) -> None:
+    wait_for(lambda: len(of_rounds(paths)) >= members, process, f"{members} members of the round were finished")
     trainers = training_processes(process)
     kill(process.pid)
     process.communicate()

@@ -1,5 +1,6 @@
 """A whole run that labels pixels, on real Ray: trained, voted, scored, submitted, reported, and searched on."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from recycle.data.coco import read_coco
 from recycle.data.folds import read_folds
 from recycle.data.label_maps import label_maps, labels_of
+from recycle.data.pseudo_labels import read_pseudo_labels
 from recycle.evaluation.segmentation import count_pixels, score
 from recycle.fusion.ensemble import ENSEMBLE
 from recycle.fusion.voting import labels_of_shares
@@ -18,7 +20,7 @@ from tests.orchestration.job import read_json, run_job
 
 pytestmark = pytest.mark.training
 
-MODELS = ("fpn", "deeplabv3plus")
+MODELS = ("fpn", "unet")
 SIZE = 64
 CHANGES = [
     "data.synthetic.images=24",
@@ -40,8 +42,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunPaths, str]:
     return paths, output
 
 
-def opened(paths: RunPaths, part: Part, name: str) -> dict[int, np.ndarray]:
-    return dict(by_image([read_probabilities(paths.predictions(0, part, name, "segmentation"))]))
+def opened(paths: RunPaths, part: Part, name: str, round_index: int = 0) -> dict[int, np.ndarray]:
+    return dict(by_image([read_probabilities(paths.predictions(round_index, part, name, "segmentation"))]))
 
 
 def test_members_predict_the_fold_that_they_never_saw(finished: tuple[RunPaths, str]) -> None:
@@ -120,3 +122,31 @@ def test_new_images_are_labelled_as_the_run_labelled_them(finished: tuple[RunPat
     assert len(found) == 24
     # The first convolutions of a process may differ in the last digit.
     assert np.mean([(found[Path(name).name] == labels).mean() for name, labels in expected.items()]) > 0.999
+
+
+def test_a_round_of_pseudo_labels_learns_from_pixels(finished: tuple[RunPaths, str], tmp_path: Path) -> None:
+    """Each fold's members go on with label maps that they voted for; what is not kept leaves what stood."""
+    shutil.copytree(finished[0].root, tmp_path / "run")
+    paths, before = RunPaths(tmp_path / "run"), read_json(finished[0].results)
+    settings = ("score_thr=0.3", "ignore_thr=0.3", "epochs=[1]")
+    arguments = ("--run-dir", str(paths.root), "--set", *(f"pseudo_labels.{one}" for one in settings))
+    status, output, errors = run_job("pseudo_label", *arguments, folder=tmp_path / "job")
+    assert status == 0, output + errors
+    test = read_coco(paths.test, paths.sample)
+    for fold in (0, 1):
+        labels = read_pseudo_labels(paths.pseudo_labels(1, fold), test)
+        assert labels.annotations
+        for model in MODELS:
+            assert sorted(opened(paths, "test", f"{model}@1-fold{fold}", 1)) == sorted(i.id for i in test.images)
+    results = read_json(paths.results)
+    (one,) = results.pop("rounds")
+    assert one["labels"]["folds"]["0"]["labels"] > 0
+    assert set(one["gate"]["models"]) == {f"{model}@1" for model in MODELS}
+    assert f"Round 1 is {'kept' if one['gate']['is_kept'] else 'not kept'}: the score" in output
+    names = {*MODELS, *(one["gate"]["models"] if one["gate"]["is_kept"] else ())}
+    assert set(results["models"]) == names
+    if not one["gate"]["is_kept"]:
+        assert results == {key: value for key, value in before.items() if key != "rounds"}
+        assert paths.submission.read_bytes() == finished[0].submission.read_bytes()
+    assert "Round 1 of pseudo labels is" in paths.report.read_text()
+    assert "mIoU; of classes, of IoU" in paths.report.read_text()

@@ -28,6 +28,10 @@ def test_a_recipe_finds_boxes_unless_told_otherwise() -> None:
             "label_map_size must be the same for all models, but got {'fpn': 256, 'other': 128}",
         ),
         ({"voting": {"methods": ["soft", "soft"]}}, "methods must be different, but 'soft' is repeated"),
+        (
+            {"pseudo_labels": {"mixing": "mixup"}},
+            "pseudo_labels.mixing must be 'side_by_side' where task is 'segmentation', as a pixel of two images",
+        ),
         ({"voting": {"crf": {"window": 4}}}, "window must be odd, but got 4"),
     ],
 )

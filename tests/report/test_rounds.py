@@ -69,6 +69,19 @@ def test_changes_are_of_the_ensemble_its_models_and_its_classes() -> None:
     assert changes_data(replace(ROUND, gate=GateReport(False, "no member could be trained"))) is None
 
 
+def test_rounds_for_pixels_are_told_as_such() -> None:
+    pixels = replace(LABELS, task="segmentation")
+    one = replace(ROUND, labels=pixels)
+    assert labels_data(one).columns[2:4] == ("labelled pixels", "ignored pixels")
+    changes, classes = changes_data(one), classes_data(one)
+    assert changes is not None
+    assert [row[0] for row in changes.rows[-2:]] == ["class Glass, IoU", "test part, mIoU; decides nothing"]
+    assert classes is not None
+    assert classes.columns[3:6] == ("labelled pixels", "right", "pixels of it")
+    assert nothing_sure(replace(pixels, folds={"0": replace(FOLD, labels=0)})).startswith("no pixel is sure enough")
+    assert LabelsReport.from_json(json.loads(json.dumps(asdict(pixels)))) == pixels
+
+
 @pytest.mark.parametrize(
     ("gate", "expected"),
     [

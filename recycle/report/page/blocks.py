@@ -147,10 +147,17 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Photographs:
-    """Photographs under a common title."""
+    """Photographs under a common title.
+
+    Attributes:
+        title: The title.
+        photographs: The photographs.
+        is_wide: Whether each shows two pictures side by side.
+    """
 
     title: str
     photographs: Sequence[Photograph]
+    is_wide: bool = False
     kind: ClassVar[str] = "photographs"
 
 

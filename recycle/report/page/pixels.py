@@ -69,7 +69,9 @@ def pixel_pictures(contents: ReportContents) -> Section:
     """Photographs under what was predicted of their pixels."""
     pictures = contents.pictures
     groups = {"Training images, out of fold": pictures.worst, "Test images": pictures.test}
-    blocks = tuple(Photographs(title, photographs) for title, photographs in groups.items() if photographs)
+    blocks = tuple(
+        Photographs(title, photographs, is_wide=True) for title, photographs in groups.items() if photographs
+    )
     if not blocks:
         return Section(
             "pictures", "Pictures", pictures.remark or "There is no ensemble yet whose labels could be shown."

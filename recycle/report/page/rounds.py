@@ -36,7 +36,8 @@ def _blocks(contents: ReportContents) -> Iterator[Block]:
                 "it saw; if they saw those of a fold, scores out of fold flatter this round.",
                 "warning",
             )
-        yield from _round_blocks(one, TITLES[contents.recipe.fusion.metric])
+        is_boxes = contents.recipe.task == "detection"
+        yield from _round_blocks(one, TITLES[contents.recipe.fusion.metric if is_boxes else "miou"])
 
 
 def _round_blocks(one: RoundReport, metric: str) -> Iterator[Block]:
@@ -63,7 +64,7 @@ def _figure(one: RoundReport, gate: GateReport, metric: str) -> Figure:
         spec=charts.intervals(
             list(changes),
             {"with the round, minus before": [_point(change) for change in changes.values()]},
-            {"title": {"text": f"difference of {metric}; of classes, of average precision at IoU 0.5"}},
+            {"title": {"text": f"difference of {metric}; of classes, of {one.labels.wording.class_score}"}},
         ),
         height=charts.rows_height(len(changes), 90),
     )

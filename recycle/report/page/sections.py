@@ -21,7 +21,7 @@ from recycle.report.page.training import training
 Sections = Sequence[Callable[[ReportContents], Section]]
 
 SECTIONS: Sections = (summary, data, training, errors, ensemble, rounds, leaderboard, comparison, pictures, files)
-PIXEL_SECTIONS: Sections = (pixel_summary, data, training, pixel_classes, leaderboard, pixel_pictures, files)
+PIXEL_SECTIONS: Sections = (pixel_summary, data, training, pixel_classes, rounds, leaderboard, pixel_pictures, files)
 
 
 def page_of(contents: ReportContents, sections: Sections = SECTIONS) -> Page:
