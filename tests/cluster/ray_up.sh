@@ -3,7 +3,7 @@
 # `make test-cluster` inside isolated.sh: ray_up.sh REPOSITORY VENV
 set -euo pipefail
 repository=$1 venv=$2
-say() { echo "== $*"; }
+say() { echo "== $SECONDS s: $*"; }
 
 say "an sshd with a throw-away key"
 mkdir -p ~/.ssh /run/sshd
@@ -47,9 +47,11 @@ say "who has no token is refused"
 if RAY_AUTH_MODE=disabled timeout 120 python -c 'import ray; ray.init(address="127.0.0.1:6379")' > ~/refused 2>&1; then
   echo "a client without a token was let in" && exit 1
 fi
+grep -q "Failed to connect to Ray cluster" ~/refused
 if RAY_AUTH_TOKEN=$(printf '0%.0s' {1..64}) timeout 120 ray status --address 127.0.0.1:6379 > ~/refused-too 2>&1; then
   echo "a client with another token was let in" && exit 1
 fi
+grep -q "InvalidAuthToken" ~/refused-too
 ray status --address 127.0.0.1:6379 > ~/status
 
 say "submit"
@@ -58,7 +60,8 @@ ray submit cluster.yaml jobs/train_all.py -- --run-dir runs/first --set data.syn
   data.test_fraction=0.25 fusion.trials=2
 
 say "submit as a job"
-ray job submit --address http://127.0.0.1:8265 -- python recycle-source/jobs/train_all.py --help | grep -q -- --run-dir
+ray job submit --address http://127.0.0.1:8265 -- python recycle-source/jobs/train_all.py --help > ~/job
+grep -q -- --run-dir ~/job
 if RAY_AUTH_MODE=disabled ray job list --address http://127.0.0.1:8265 > ~/refused-jobs 2>&1; then
   echo "a client without a token was shown jobs" && exit 1
 fi

@@ -38,4 +38,4 @@ def test_a_cluster_goes_up_trains_and_goes_down(tmp_path: Path) -> None:
         start_new_session=True,
     )
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-4000:]
-    assert result.stdout.rstrip().endswith("== done")
+    assert result.stdout.rstrip().endswith(": done")
