@@ -35,6 +35,7 @@ RECIPE = (
     "models.1.image_size=96",
     "models.1.epochs=100",
     "fusion.trials=3",
+    "retries=5",  # several kills may come before a member has gone an epoch further
 )
 SHARE_OF_NODES = 1 / 3
 
