@@ -31,10 +31,11 @@ RECIPE = (
     "data.synthetic.image_size=96",
     "data.test_fraction=0.2",
     "models.0.image_size=96",
-    "models.0.epochs=60",
+    "models.0.epochs=50",
     "models.1.image_size=96",
-    "models.1.epochs=120",
+    "models.1.epochs=100",
     "fusion.trials=3",
+    "retries=5",  # several kills may come before a member has gone an epoch further
 )
 SHARE_OF_NODES = 1 / 3
 
