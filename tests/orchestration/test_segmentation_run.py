@@ -20,7 +20,7 @@ from tests.orchestration.job import read_json, run_job
 
 pytestmark = pytest.mark.training
 
-MODELS = ("fpn", "unet")
+MODELS = ("fpn", "segformer")
 SIZE = 64
 CHANGES = [
     "data.synthetic.images=24",
