@@ -31,10 +31,9 @@ RECIPE = (
     "data.synthetic.image_size=96",
     "data.test_fraction=0.2",
     "models.0.image_size=96",
-    "models.0.epochs=60",
     "models.1.image_size=96",
-    "models.1.epochs=120",
     "fusion.trials=3",
+    "retries=5",  # several kills may come before a member has gone an epoch further
 )
 SHARE_OF_NODES = 1 / 3
 
@@ -71,8 +70,9 @@ def nodes(workers: int, folder: Path) -> Iterator[Nodes]:
         started.stop()
 
 
-def start(root: Path, address: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(TRAIN_ALL), "--run-dir", str(root), "--set", *RECIPE]
+def start(root: Path, address: str, epochs: int) -> subprocess.Popen[str]:
+    changes = [*RECIPE, f"models.0.epochs={epochs}", f"models.1.epochs={2 * epochs}"]
+    command = [sys.executable, str(TRAIN_ALL), "--run-dir", str(root), "--set", *changes]
     environment = {**os.environ, "RAY_ADDRESS": address}
     with (root.parent / f"{root.name}.log").open("w") as log:
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, text=True, env=environment)  # noqa: S603
@@ -141,6 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--every", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument("--epochs", type=int, default=150, help="of the first model; the second has twice as many")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -148,10 +149,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="ray-") as folder, nodes(arguments.workers, Path(folder)) as started:
         quiet, disturbed = Path(folder, "quiet"), Path(folder, "disturbed")
         began = time.monotonic()
-        start(quiet, started.address).wait()
+        start(quiet, started.address, arguments.epochs).wait()
         console.print(f"undisturbed: {time.monotonic() - began:.0f} s")
         began = time.monotonic()
-        process = start(disturbed, started.address)
+        process = start(disturbed, started.address, arguments.epochs)
         killed = kill_at_random(process, started, arguments.kills, arguments.every, arguments.seed)
         console.print(f"disturbed: {time.monotonic() - began:.0f} s, exit status {process.returncode}")
         console.print(f"killed: {killed.count('process')} processes, {killed.count('node')} nodes")

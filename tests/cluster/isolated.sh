@@ -1,13 +1,12 @@
 #!/usr/bin/env bash
 # Runs a command where there is nothing but it: processes, network, users and Ray's folder of its own. `ray stop` and
 # `ray down` end every Ray that they see, and an sshd needs port 22.
-#   isolated.sh FOLDER COMMAND...    FOLDER is the user's home
+#   isolated.sh FOLDER COMMAND...    FOLDER is the user's home; needs root, as sshd does
 set -euo pipefail
 home=$(mkdir -p "$1" && cd "$1" && pwd)
 shift
 if [ "${ISOLATED:-}" != yes ]; then
-  user=$([ "$(id -u)" = 0 ] || echo --map-root-user)
-  exec env ISOLATED=yes unshare $user --pid --fork --mount-proc --net --mount --kill-child "$0" "$home" "$@"
+  exec env ISOLATED=yes unshare --pid --fork --mount-proc --net --mount --kill-child "$0" "$home" "$@"
 fi
 ip link set lo up
 mkdir -p "$home/ray" "$home/sshd"

@@ -71,7 +71,8 @@ def test_amazon_opens_nothing_but_ssh(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setenv("HOME", str(tmp_path))
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    content = bootstrap_aws(prepare_config(read(ROOT / "deploy" / "aws.yaml")))  # type: ignore[no-untyped-call]
+    file = prepare_config(read(ROOT / "deploy" / "aws.yaml"))
+    content = bootstrap_aws(file)  # type: ignore[no-untyped-call]
     kinds = content["available_node_types"].values()
     (group,) = {group for kind in kinds for group in kind["node_config"]["SecurityGroupIds"]}
     ec2 = boto3.resource("ec2", region_name=content["provider"]["region"])

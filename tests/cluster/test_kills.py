@@ -86,6 +86,7 @@ def test_a_run_survives_a_killed_process_a_lost_machine_and_a_spot_notice(
     assert process.returncode == 0, output + errors
     died, lost, left = failures(paths)
     assert (died, lost) == ("its process died", "its machine was lost")
+    assert output.count("continues from its last checkpoint") == 3
     assert re.fullmatch(r"its machine is about to go, and last.pth holds step \d+", left)
     assert paths.results.read_bytes() == quiet_run.results.read_bytes()
     require_no_epoch_lost(output)

@@ -44,10 +44,6 @@ def ledger_lines(paths: RunPaths) -> list[str]:
     return paths.ledger.read_text().splitlines()
 
 
-def attempts(paths: RunPaths) -> dict[str, int]:
-    return {name: entry["attempts"] for name, entry in read_json(paths.timing).items()}
-
-
 def test_results_hold_scores_of_members_models_and_ensemble(quiet_run: RunPaths) -> None:
     results = read_json(quiet_run.results)
     assert sorted(results["members"]) == MEMBERS
@@ -139,20 +135,6 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(quiet_run: RunPaths) -> No
     status, _, errors = finish(train_tiny(quiet_run.root))
     assert status == 2
     assert "--resume" in errors
-
-
-def test_killed_worker_continues_from_its_checkpoint(tmp_path: Path, quiet_run: RunPaths) -> None:
-    paths = RunPaths(tmp_path / "run")
-    process = train_tiny(paths.root)
-    checkpoint = paths.member(0, MEMBERS[0]) / "last.pth"
-    wait_for(checkpoint.is_file, process, "the first checkpoint was written")
-    for pid in wait_for(lambda: training_processes(process), process, "members trained"):
-        kill(pid)
-    status, output, errors = finish(process)
-    assert status == 0, output + errors
-    assert "its process died; continues from its last checkpoint" in output
-    assert max(attempts(paths).values()) == 2
-    assert paths.results.read_bytes() == quiet_run.results.read_bytes()
 
 
 def test_killed_driver_resumes_without_redoing_what_was_finished(tmp_path: Path, quiet_run: RunPaths) -> None:
