@@ -63,12 +63,14 @@ class FoundEnsemble:
     Attributes:
         settings: The best settings, which are the defaults where tuning does harm.
         study: What is known of them.
-        estimates: What stands without each fold's images, found by the same rule.
+        estimates: What was found without each fold's images.
+        standing: What of that, or of the defaults, stands; which of them does is told by the images of all folds.
     """
 
     settings: EnsembleSettings
     study: EnsembleStudy
     estimates: Sequence[FoldEstimate]
+    standing: Sequence[FoldEstimate]
 
 
 class SettingsScore:
@@ -100,11 +102,11 @@ def find_ensemble(task: EnsembleTask, tell: Tell) -> FoundEnsemble:
     tell("Finding out what the ensemble is worth, and what each model does for it")
     estimates = _estimate(task, shared, len(trials))
     held_out: Worth = ray.get(_start(_rate_held_out, shared, estimates, task.group_of, task.seed, cpus=1))
-    settings = tuned
+    settings, standing = tuned, estimates
     if standing_fusion(held_out) != TUNED_FUSION:
-        settings, estimates = DEFAULTS, [_by_default(task.objective, one) for one in estimates]
+        settings, standing = DEFAULTS, [_by_default(task.objective, one) for one in estimates]
     study = _study(task, shared, selection, trials, held_out, tuned, settings)
-    return FoundEnsemble(settings, study, estimates)
+    return FoundEnsemble(settings, study, estimates, standing)
 
 
 def _select(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]") -> Selection:

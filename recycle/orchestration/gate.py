@@ -49,10 +49,10 @@ def pass_gate(former: FusedRun, candidate: FusedRun, pairs: Mapping[str, str], m
 
 
 def _compare_ensembles(former: FusedRun, candidate: FusedRun) -> tuple[Comparison, Change]:
-    estimates = former.found.estimates
+    estimates = former.found.standing
     comparator = _comparator(former, [one.fused for one in estimates])
     comparator.add(FORMER, _joined(estimates))
-    comparator.add(WITH_ROUND, _joined(candidate.found.estimates))
+    comparator.add(WITH_ROUND, _joined(candidate.found.standing))
     return _compared(comparator, WITH_ROUND, FORMER)
 
 

@@ -106,5 +106,5 @@ def fused_run(run: TrainedRun) -> FusedRun:
     estimates = [estimate_fold(objective, choices, fold, 3, 0) for fold in range(prepared.folds.count)]
     test = fuse_members(members, oof.models, prepared.test)
     ensemble = fuse_ensemble(oof, test, prepared.train, prepared.test, prepared.folds, DEFAULTS)
-    found = FoundEnsemble(DEFAULTS, made_up_study(oof.models), estimates)
+    found = FoundEnsemble(DEFAULTS, made_up_study(oof.models), estimates, estimates)
     return FusedRun(run, members, objective, found, ensemble)

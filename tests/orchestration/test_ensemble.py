@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from recycle.fusion.objective import FusionObjective
-from recycle.fusion.settings import DEFAULTS, EnsembleSettings
+from recycle.fusion.settings import DEFAULTS
 from recycle.orchestration.cluster import connected
-from recycle.orchestration.ensemble import EnsembleTask, find_ensemble
+from recycle.orchestration.ensemble import EnsembleTask, FoundEnsemble, find_ensemble
 from recycle.predictions.values import Predictions, concatenate
 from recycle.recipe import Fusion
-from recycle.report.ensemble import EnsembleStudy, honest_verdict
+from recycle.report.ensemble import honest_verdict
 from tests.evaluation.scenes import random_predictions, random_truth
 from tests.fusion.scenes import alternating_folds, random_models
 
@@ -27,10 +27,9 @@ def ray_runs() -> Iterator[None]:
         yield
 
 
-def found(objective: FusionObjective, journal: Path) -> tuple[EnsembleSettings, EnsembleStudy]:
+def found(objective: FusionObjective, journal: Path) -> FoundEnsemble:
     group_of = {image.id: image.id for image in objective.truth.images}
-    found_one = find_ensemble(EnsembleTask(objective, group_of, Fusion(trials=30), 0, journal), print)
-    return found_one.settings, found_one.study
+    return find_ensemble(EnsembleTask(objective, group_of, Fusion(trials=30), 0, journal), print)
 
 
 def objective_of_opposites() -> FusionObjective:
@@ -50,8 +49,11 @@ def objective_of_opposites() -> FusionObjective:
 
 def test_tuning_that_harms_images_it_did_not_see_is_not_used(tmp_path: Path) -> None:
     objective = objective_of_opposites()
-    settings, study = found(objective, tmp_path / "journal")
-    assert settings == DEFAULTS
+    ensemble = found(objective, tmp_path / "journal")
+    study = ensemble.study
+    assert ensemble.settings == DEFAULTS
+    assert {one.settings for one in ensemble.standing} == {DEFAULTS}
+    assert DEFAULTS not in {one.settings for one in ensemble.estimates}, "what is found for a fold stays its own"
     assert study.fusion == "default fusion"
     assert study.pooled.ratings["tuned fusion"].score >= study.pooled.ratings["default fusion"].score
     assert study.held_out.ratings["tuned fusion"].score < study.held_out.ratings["default fusion"].score
@@ -62,6 +64,8 @@ def test_tuning_that_harms_images_it_did_not_see_is_not_used(tmp_path: Path) -> 
 def test_tuning_that_helps_is_used(tmp_path: Path) -> None:
     predictions, truth = random_models(images=IMAGES)
     objective = FusionObjective(predictions, truth, alternating_folds(truth))
-    settings, study = found(objective, tmp_path / "journal")
+    ensemble = found(objective, tmp_path / "journal")
+    study = ensemble.study
     assert study.fusion == "tuned fusion"
-    assert objective(settings) == max(trial["score"] for trial in study.trials) > objective(DEFAULTS)
+    assert ensemble.standing == ensemble.estimates
+    assert objective(ensemble.settings) == max(trial["score"] for trial in study.trials) > objective(DEFAULTS)
