@@ -46,8 +46,7 @@ cd "$repository"
 say "up"
 ray get-auth-token --generate > /dev/null
 chmod 600 ~/.ray/auth_token
-sed -e "s/head_ip: 127.0.0.1/head_ip: $head/" -e "s/worker_ips: \[\]/worker_ips: [$worker]/" \
-  -e 's/^\(m[a-z]*_workers\): 0/\1: 1/' cluster.yaml > ~/cluster.yaml
+sed -e "s/head_ip: 127.0.0.1/head_ip: $head/" -e "s/worker_ips: \[\]/worker_ips: [$worker]/" cluster.yaml > ~/cluster.yaml
 ray up --yes --no-config-cache ~/cluster.yaml
 
 say "the dashboard is this machine's alone"
