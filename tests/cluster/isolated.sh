@@ -15,6 +15,7 @@ mkdir -p "$home/ray" "$home/sshd"
 mount --bind "$home/sshd/passwd" /etc/passwd
 # Ray's sockets need a short path.
 mount --bind "$home/ray" /mnt
+unset RAY_ADDRESS
 export HOME=$home USER=recycle RAY_TMPDIR=/mnt
 cd "$home"
 exec "$@"
