@@ -42,8 +42,8 @@ WRONG = 1 / 3
 DIFFERENT = 1 / 20
 STEPS = 1000
 """Of each member, by which it tells how far it is."""
-SECONDS_ON_THE_CLOCK = 120.0
-"""What the shortest possible time is scaled to where actors really sleep."""
+SECONDS_OF_A_MEMBER = 20.0
+"""What members sleep on average: the second that a process takes to start must weigh little, as it does for hours."""
 COLUMNS = (
     "how",
     "GPUs",
@@ -174,7 +174,7 @@ def sleep_on_ray(table: Table, gpus: int) -> None:
     """Nodes are looked at and members placed as a run does it, on as many GPUs as Ray is told there are."""
     jobs = reference_jobs(REPEATS)
     truth = real_seconds(jobs, seed=gpus)
-    scale = SECONDS_ON_THE_CLOCK / shortest(jobs, gpus, truth)
+    scale = SECONDS_OF_A_MEMBER * len(jobs) / sum(truth.values())
     cpus = int(gpus * max(job.needs.cpus for job in jobs))
     ray.init(num_cpus=cpus, num_gpus=gpus, include_dashboard=False, log_to_driver=False)
     try:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import StratifiedGroupKFold
 
 from recycle.data.coco import Dataset
 from recycle.data.near_duplicates import by_first_appearance
@@ -84,6 +83,9 @@ class Samples:
             raise DataError(f"{available} groups of near-duplicate images cannot be divided into {parts} parts")
         classes = np.concatenate([self.labels, np.full(len(self.groups), len(self.class_names))])
         groups = np.concatenate([self.groups[self.owners], self.groups])
+        # Every process that reads folds imports this module, and this library takes a second.
+        from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415
+
         splitter = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
         part_of: dict[str, int] = {}
         with warnings.catch_warnings():

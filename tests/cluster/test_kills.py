@@ -1,6 +1,7 @@
 """A run while processes and machines vanish: it ends as a quiet one does, and no kill costs more than an epoch."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from recycle.paths import RunPaths
 from tests.cluster.machines import Machines, machines
-from tests.orchestration.job import kill, read_json, train_tiny, wait_for
+from tests.orchestration.job import kill, ray_processes, read_json, train_tiny, wait_for
 
 pytestmark = pytest.mark.training
 
@@ -49,27 +50,14 @@ def heard(paths: RunPaths) -> dict[str, str]:
     return {member: node for member, node in running(paths).items() if progress.get(member)}
 
 
-def trainers() -> list[int]:
-    """Processes that train on the nodes of this machine; other runs' jobs are told apart by their parents."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if folder.joinpath("cmdline").read_text().startswith("ray::TrainActor.run"):
-                found.append(int(folder.name))
-        except OSError:
-            continue
-    return found
-
-
 def test_a_run_survives_a_killed_process_a_lost_machine_and_a_spot_notice(
     cluster: Machines, tmp_path: Path, quiet_run: RunPaths
 ) -> None:
     paths = RunPaths(tmp_path / "run")
-    others = set(trainers())
     process = train_tiny(paths.root)
 
     wait_for(lambda: heard(paths), process, "a member had a checkpoint")
-    kill(min(set(trainers()) - others))
+    kill(min(ray_processes(os.getpid(), "ray::TrainActor.run")))
     wait_for(lambda: len(failures(paths)) == 1, process, "its death was noticed")
 
     member, node = min(wait_for(lambda: heard(paths), process, "a member had a checkpoint").items())

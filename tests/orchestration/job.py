@@ -63,6 +63,11 @@ def train_tiny(
     )
 
 
+def copy_run(run: Path, copy: Path) -> None:
+    """Copies a run folder; checkpoints, which are large and never written in place, are the same files in both."""
+    shutil.copytree(run, copy, copy_function=_link_or_copy)
+
+
 def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str], what: str) -> Any:
     """Waits until a condition holds, and gives what it gave; fails if the process ends before."""
     deadline = time.monotonic() + 300
@@ -81,7 +86,7 @@ def training_processes(process: subprocess.Popen[str]) -> list[int]:
 
 
 def ray_processes(pid: int, title: str) -> list[int]:
-    """Ids of the processes of such a title in the Ray session that a process started."""
+    """Ids of the processes of such a title in the Ray sessions that a process started."""
     return [descendant for descendant in _descendants(pid) if _command(descendant).startswith(title)]
 
 
@@ -93,6 +98,10 @@ def read_json(path: Path) -> Any:
 def kill(pid: int) -> None:
     """Kills without warning."""
     os.kill(pid, signal.SIGKILL)
+
+
+def _link_or_copy(source: str, copy: str) -> None:
+    (os.link if source.endswith(".pth") else shutil.copy2)(source, copy)
 
 
 def _descendants(pid: int) -> list[int]:

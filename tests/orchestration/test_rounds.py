@@ -31,7 +31,7 @@ from recycle.recipe_yaml import write_recipe
 from recycle.training.member import MemberPlan
 from tests.orchestration.drawn_rounds import Trainer, fair, good, poisoned, prepared_of, trained_run
 from tests.orchestration.drawn_runs import recipe_of, write_drawn_run
-from tests.orchestration.job import kill, read_json, run_job, start_job, training_processes, wait_for
+from tests.orchestration.job import copy_run, kill, read_json, run_job, start_job, training_processes, wait_for
 from tests.orchestration.test_run import wait_for_the_end_of
 
 pytestmark = pytest.mark.training
@@ -184,7 +184,7 @@ def test_wrong_arguments_are_refused_at_once(
 @pytest.fixture
 def trained(quiet_run: RunPaths, tmp_path: Path) -> RunPaths:
     """A trained run, copied, and a submission for its test images with shuffled classes beside it."""
-    shutil.copytree(quiet_run.root, tmp_path / "run")
+    copy_run(quiet_run.root, tmp_path / "run")
     paths = RunPaths(tmp_path / "run")
     test = prepared_of(paths).test
     names = {image.id: image.file_name for image in test.images}

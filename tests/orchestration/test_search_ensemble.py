@@ -14,7 +14,7 @@ from recycle.orchestration.ensemble import SettingsScore
 from recycle.orchestration.ledger import Ledger
 from recycle.paths import RunPaths
 from recycle.predictions.parquet import read_parquet
-from tests.orchestration.job import kill, read_json, run_job, start_job, wait_for
+from tests.orchestration.job import copy_run, kill, read_json, run_job, start_job, wait_for
 
 pytestmark = pytest.mark.training
 
@@ -24,7 +24,7 @@ PICTURES = {"scores.png", "found.png", "errors.png", "contributions.png", "selec
 @pytest.fixture
 def run(quiet_run: RunPaths, tmp_path: Path) -> RunPaths:
     """A finished run, copied, whose fusion was searched with three trials."""
-    shutil.copytree(quiet_run.root, tmp_path / "run")
+    copy_run(quiet_run.root, tmp_path / "run")
     return RunPaths(tmp_path / "run")
 
 

@@ -1,6 +1,5 @@
 """A whole run that labels pixels, on real Ray: trained, voted, scored, submitted, reported, and searched on."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from recycle.fusion.voting import labels_of_shares
 from recycle.paths import Part, RunPaths
 from recycle.predictions.label_map_csv import read_label_map_csv
 from recycle.predictions.probabilities import by_image, read_probabilities
-from tests.orchestration.job import read_json, run_job
+from tests.orchestration.job import copy_run, read_json, run_job
 
 pytestmark = pytest.mark.training
 
@@ -126,7 +125,7 @@ def test_new_images_are_labelled_as_the_run_labelled_them(finished: tuple[RunPat
 
 def test_a_round_of_pseudo_labels_learns_from_pixels(finished: tuple[RunPaths, str], tmp_path: Path) -> None:
     """Each fold's members go on with label maps that they voted for; what is not kept leaves what stood."""
-    shutil.copytree(finished[0].root, tmp_path / "run")
+    copy_run(finished[0].root, tmp_path / "run")
     paths, before = RunPaths(tmp_path / "run"), read_json(finished[0].results)
     settings = ("score_thr=0.3", "ignore_thr=0.3", "epochs=[1]")
     arguments = ("--run-dir", str(paths.root), "--set", *(f"pseudo_labels.{one}" for one in settings))
