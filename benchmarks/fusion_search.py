@@ -8,6 +8,7 @@ import argparse
 import pickle
 import tempfile
 import time
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -72,12 +73,12 @@ def compare_sharded(table: Table, objective: FusionObjective) -> None:
         table.add_row(f"one process, {threads} threads", f"{value:.12f}", "", f"{needed:.3f}")
     for shards in range(1, cores + 1):
         begin = time.perf_counter()
-        sharded = ShardedObjective(
-            objective.predictions, objective.truth, objective.folds, objective.metric, shards=shards
-        )
-        score, start = sharded(settings), time.perf_counter() - begin
-        assert abs(score - value) < 1e-9
-        needed = seconds(partial(sharded, settings), RUNS)
+        with closing(
+            ShardedObjective(objective.predictions, objective.truth, objective.folds, objective.metric, shards=shards)
+        ) as sharded:
+            score, start = sharded(settings), time.perf_counter() - begin
+            assert abs(score - value) < 1e-9
+            needed = seconds(partial(sharded, settings), RUNS)
         table.add_row(f"{shards} actors, up in {start:.1f} s", f"{score:.12f}", f"{score - value:.0e}", f"{needed:.3f}")
 
 

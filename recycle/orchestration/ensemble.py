@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -115,7 +116,8 @@ def _select(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]") -> Sel
     if cores == largest_node_cpus():
         selection: Selection = ray.get(_start(select_greedily, shared, cpus=cores))
         return selection
-    return select_greedily(ShardedObjective(one.predictions, one.truth, one.folds, one.metric, cores))
+    with closing(ShardedObjective(one.predictions, one.truth, one.folds, one.metric, cores)) as sharded:
+        return select_greedily(sharded)
 
 
 def _search(task: EnsembleTask, selection: Selection, tell: Tell) -> tuple[SearchTrial, ...]:

@@ -35,7 +35,7 @@ class ShardedObjective:
     """What `FusionObjective` is, counted by several Ray actors, each on a core and an equal part of the images.
 
     Calibration looks at all images, so it happens here, once for each kind. Of fused boxes only scores and outcomes
-    come back, see `Ranked`. The actors live as long as this object.
+    come back, see `Ranked`. The actors keep their cores until `close`.
 
     Args:
         predictions: Out-of-fold predictions of all models that may be fused; images count that any model covers.
@@ -70,6 +70,11 @@ class ShardedObjective:
         scores = self._calibrated(settings.calibration)
         ranked = [shard.rank.remote(settings, part) for shard, part in zip(self._shards, scores, strict=True)]
         return merged_mean_average_precision(_fetched(ranked))
+
+    def close(self) -> None:
+        """Ends the actors: to wait until nothing refers to them may leave what comes next without a core, forever."""
+        for shard in self._shards:
+            ray.kill(shard)
 
     @property
     def models(self) -> tuple[str, ...]:

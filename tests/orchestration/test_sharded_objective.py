@@ -1,6 +1,7 @@
 """The objective on several processes of real Ray, against the one in this process."""
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,9 +70,26 @@ def test_a_killed_process_is_replaced_until_it_was_too_often() -> None:
         sharded(calibrated)
 
 
+def shard_processes() -> set[int]:
+    return set(ray_processes(os.getpid(), "ray::Shard"))
+
+
 def kill_the_shard() -> None:
     """Kills the youngest, as those of other tests may not have ended yet."""
-    kill(max(ray_processes(os.getpid(), "ray::Shard")))
+    kill(max(shard_processes()))
+
+
+def test_its_processes_end_when_it_is_closed_whoever_still_knows_it() -> None:
+    others = shard_processes()
+    _, sharded = pair("map50", 2)
+    sharded(DEFAULTS)
+    own = shard_processes() - others
+    assert len(own) == 2
+    sharded.close()
+    deadline = time.monotonic() + 60
+    while left := own & shard_processes():
+        assert time.monotonic() < deadline, f"{left} outlived their end"
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("shards", [0, 10_000])
