@@ -28,13 +28,13 @@ demo-segmentation: $(STAMP)
 	$(BIN)/python jobs/train_all.py --recipe segmentation-demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest $(PARALLEL) --ignore tests/cluster/test_ray_up.py
 
 test-fast: $(STAMP)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not training"
 
 test-cluster: $(STAMP)
-	$(BIN)/python -m pytest -rs tests/cluster
+	$(BIN)/python -m pytest -rs tests/cluster/test_ray_up.py
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -47,7 +47,7 @@ format: $(STAMP)
 types: $(STAMP)
 	$(BIN)/mypy
 
-check: lint types test
+check: lint types test test-cluster
 
 lock:
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes \
