@@ -42,7 +42,7 @@ WRONG = 1 / 3
 DIFFERENT = 1 / 20
 STEPS = 1000
 """Of each member, by which it tells how far it is."""
-SECONDS_OF_A_MEMBER = 20.0
+SECONDS_OF_A_MEMBER = 40.0
 """What members sleep on average: the second that a process takes to start must weigh little, as it does for hours."""
 COLUMNS = (
     "how",
