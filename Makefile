@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-# Half of the time goes by in processes that wait for each other. A file is the unit, as its tests share what they trained.
+# A file is the unit, as its tests share what they trained.
 PARALLEL := --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 export UV_LINK_MODE ?= copy
-# A run starts many processes, each of which takes three times as long to begin where no bytecode is kept.
+# A run starts many processes, each of which takes more than twice as long to begin where no bytecode is kept.
 unexport PYTHONDONTWRITEBYTECODE
 export VIRTUAL_ENV := $(CURDIR)/.venv
 

@@ -1,6 +1,7 @@
 """A disk that fills up while members train: what was finished stays, one message tells why, and the run goes on."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,10 @@ from tests.orchestration.test_run import ONE_EPOCH
 REPOSITORY = Path(__file__).parents[2]
 DISK = "300m"
 
-pytestmark = [pytest.mark.training, pytest.mark.skipif(not can_isolate(), reason="needs mounts of its own")]
+pytestmark = [
+    pytest.mark.training,
+    pytest.mark.skipif(shutil.which("ip") is None or not can_isolate(), reason="needs mounts and a network of its own"),
+]
 
 
 def test_what_was_finished_stays_and_the_run_goes_on_when_there_is_room(tmp_path: Path) -> None:
