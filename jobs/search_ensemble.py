@@ -42,7 +42,12 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         "--time-budget", type=duration, metavar="10m", help="ends the search after so long: a number with s, m or h"
     )
     parser.add_argument(
-        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="changes the recipe's fusion, as in fusion.metric=map"
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="changes the recipe's fusion, as in fusion.metric=map",
     )
     return parser.parse_args(arguments)
 

@@ -37,8 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return ExitStatus.SUCCESS
 
-    again = shlex.join([*filter(lambda one: one != "--resume", sys.argv[1:]), "--resume"])
-    return run_job(body, on_interrupt=f"Interrupted. To continue: {again}")
+    again = shlex.join([*(one for one in sys.argv if one != "--resume"), "--resume"])
+    return run_job(body, on_interrupt=f"Interrupted. To continue: python {again}")
 
 
 def _changes(options: argparse.Namespace) -> list[str]:

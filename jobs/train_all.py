@@ -66,7 +66,7 @@ def parse_arguments() -> argparse.Namespace:
     end.add_argument("--time-budget", **TIME_BUDGET)
     end.add_argument("--deadline", **DEADLINE)
     parser.add_argument("--plan", action="store_true", help="print what the run would take, and train nothing")
-    parser.add_argument("--probe", action="store_true", help="measure a few steps of each model here, then as --plan")
+    parser.add_argument("--probe", action="store_true", help="time a few steps of each model here, then print the plan")
     parser.add_argument("--gpus", type=int, metavar="N", help="plan for N GPUs")
     arguments = parser.parse_args()
     if arguments.gpus is not None and not (arguments.gpus > 0 and (arguments.plan or arguments.probe)):

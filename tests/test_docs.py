@@ -69,6 +69,8 @@ def test_the_example_of_a_new_family_is_short() -> None:
 @pytest.mark.training
 def test_the_example_of_a_new_family_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from recycle.models import families
+    from recycle.models.cost import relative_cost
+    from recycle.models.size import checkpoints_gib
     from recycle.training.train import load_member, train_member
 
     example: dict[str, Any] = {}
@@ -78,6 +80,8 @@ def test_the_example_of_a_new_family_trains(tmp_path: Path, monkeypatch: pytest.
     (recipe,) = (yaml.safe_load(block) for block in blocks(EXTENDING, "yaml"))
     (model,) = recipe["models"]
     settings = TypeAdapter(example["GFL"]).validate_python({**model, "image_size": 96, "epochs": 2, "batch_size": 4})
+    assert relative_cost(settings) > 0  # plans and schedules ask for it
+    assert checkpoints_gib(settings, 2) > 0
     write_synthetic(tmp_path, images=12, image_size=96, seed=0)
     sample = read_coco(tmp_path / "annotations.json", tmp_path)
     ids = [image.id for image in sample.images]

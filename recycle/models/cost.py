@@ -68,7 +68,7 @@ def _cost_of_image(settings: Model) -> float:
     return _cost_of_detector(settings)
 
 
-def _cost_of_detector(settings: Model) -> float:
+def _cost_of_detector(settings: YOLO | EfficientDet | OpenMMLab) -> float:
     match settings:
         case YOLO():
             return YOLO_COST[settings.family][settings.size]
@@ -79,10 +79,16 @@ def _cost_of_detector(settings: Model) -> float:
         case ATSS():
             head = TOWERS + settings.dyhead_blocks * DYNAMIC_BLOCK
             return _backbone(settings) + head * _width(settings.fpn_channels)
-        case DetectoRS():
-            return 2 * (ATROUS_FACTOR * _backbone(settings) + PYRAMID * _width(settings.fpn_channels))
-    assert isinstance(settings, TwoStage)
-    return _backbone(settings) + PYRAMID * _width(settings.fpn_channels)
+        case TwoStage():
+            return _cost_of_pyramid(settings)
+    return _backbone(settings) + TOWERS  # another network of mmdet, of which no more is known
+
+
+def _cost_of_pyramid(settings: TwoStage) -> float:
+    pyramid = PYRAMID * _width(settings.fpn_channels)
+    if isinstance(settings, DetectoRS):
+        return 2 * (ATROUS_FACTOR * _backbone(settings) + pyramid)
+    return _backbone(settings) + pyramid
 
 
 def _cost_of_regions(settings: Model) -> float:

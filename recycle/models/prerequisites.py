@@ -13,7 +13,7 @@ from recycle.recipe.segmentation import PACKAGED_ENCODER, TIMM_ENCODER
 
 MISSING_ULTRALYTICS = (
     "The YOLO families need ultralytics, which is licensed under AGPL-3.0 and not installed by default: "
-    "uv pip install 'recycle[yolo]'"
+    "uv pip install ultralytics"
 )
 
 PACKAGED = "efficientnet_lite0"

@@ -97,11 +97,12 @@ def _millions(settings: Model) -> float:
             return _backbone(settings) + layers * DINO_LAYER * (settings.channels / 256) ** 2
         case ATSS():
             return _backbone(settings) + TOWERS * (settings.fpn_channels / 256) ** 2
-        case DetectoRS():
-            return 2 * 2 * _backbone(settings) + _heads(settings)
+        case TwoStage():
+            copies = 4 if isinstance(settings, DetectoRS) else 1
+            return copies * _backbone(settings) + _heads(settings)
         case SMP():
             return BACKBONE_SIZE.get(settings.encoder, TIMM_SIZE) + PIXEL_DECODER
-    return _backbone(settings) + _heads(settings)
+    return _backbone(settings) + TOWERS  # another network of mmdet, of which no more is known
 
 
 def _heads(settings: TwoStage) -> float:

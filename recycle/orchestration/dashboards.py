@@ -85,9 +85,7 @@ def tunnel(ports: Sequence[int]) -> str:
 def _require_packages() -> None:
     missing = [package for module, package in PACKAGES.items() if find_spec(module) is None]
     if missing:
-        raise RecipeError(
-            f"dashboards need {' and '.join(missing)}, not installed: uv pip install 'recycle[dashboard]'"
-        )
+        raise RecipeError(f"the dashboards need {' and '.join(missing)}: uv pip install {' '.join(missing)}")
 
 
 def _dashboards(paths: RunPaths, first_port: int) -> Iterator[Dashboard]:

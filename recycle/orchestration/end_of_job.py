@@ -45,13 +45,13 @@ TIME_BUDGET: Mapping[str, Any] = {
     "type": duration,
     "default": math.inf,
     "metavar": "8h",
-    "help": "all is over then: a number with s, m or h",
+    "help": "stop after this long: a number with s, m or h, as in 8h",
 }
 DEADLINE: Mapping[str, Any] = {
     "dest": "seconds",
     "type": seconds_until,
     "default": math.inf,
     "metavar": "TIME",
-    "help": "the same, as 2026-12-01T09:00+09:00",
+    "help": "stop at this time, as 2026-12-01T09:00+09:00",
 }
 """Arguments of `add_argument`; the namespace gets `seconds` from now."""

@@ -51,7 +51,7 @@ def open_run(recipe: Recipe, paths: RunPaths, *, resume: bool) -> Iterator[None]
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ResumeError(f"{paths.root}: another process works on this run") from None
+            raise ResumeError(f"{paths.root}: another process is working on this run") from None
         write_recipe(recipe, paths.recipe)
         yield
 
@@ -128,7 +128,9 @@ def _require_no_run(paths: RunPaths) -> None:
     if paths.root.is_dir() and origin_of(paths) is None and {path.name for path in paths.root.iterdir()} <= ours:
         return
     if paths.root.exists():
-        raise ResumeError(f"{paths.root}: this is not an empty folder; continue its run with --resume, or name another")
+        raise ResumeError(
+            f"{paths.root}: the folder is not empty; add --resume to continue its run, or name another --run-dir"
+        )
 
 
 def _require_same_recipe(recipe: Recipe, paths: RunPaths) -> None:

@@ -154,7 +154,8 @@ def outlook(study: EnsembleStudy) -> str:
         return "The ensemble is a single model, so there is no telling what one more would bring."
     return (
         f"The last of {len(growth.means)} brought {growth.gain:+.4f} {TITLES[study.metric]} (a mean over orders "
-        f"of adding them; standard deviation {growth.gain_deviation:.4f}). One more of their kind brings at most that."
+        f"of adding them; standard deviation {growth.gain_deviation:.4f}). "
+        "One more of their kind will probably bring less."
     )
 
 

@@ -42,7 +42,10 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(ARE_INSTALLED, reason="the packages are installed")
 def test_missing_packages_are_named(run: RunPaths) -> None:
-    with pytest.raises(RecipeError, match="dashboards need optuna-dashboard and tensorboard, not installed"):
+    with pytest.raises(
+        RecipeError,
+        match="dashboards need optuna-dashboard and tensorboard: uv pip install optuna-dashboard tensorboard",
+    ):
         open_dashboards(run.root, 8080, Console())
 
 

@@ -47,7 +47,7 @@ def test_a_folder_with_anything_in_it_is_left_alone(paths: RunPaths) -> None:
     paths.root.mkdir(parents=True)
     (paths.root / "photo.jpg").touch()
     assert refusal(paths) == (
-        f"{paths.root}: this is not an empty folder; continue its run with --resume, or name another"
+        f"{paths.root}: the folder is not empty; add --resume to continue its run, or name another --run-dir"
     )
     assert [path.name for path in paths.root.iterdir()] == ["photo.jpg"]
 
@@ -55,12 +55,12 @@ def test_a_folder_with_anything_in_it_is_left_alone(paths: RunPaths) -> None:
 def test_a_file_is_no_run_folder(paths: RunPaths) -> None:
     paths.root.parent.mkdir(parents=True)
     paths.root.touch()
-    assert "this is not an empty folder" in refusal(paths)
+    assert "the folder is not empty" in refusal(paths)
 
 
 def test_a_run_is_not_begun_twice_but_resumed(paths: RunPaths) -> None:
     begin(paths)
-    assert "continue its run with --resume" in refusal(paths)
+    assert "add --resume to continue its run" in refusal(paths)
     begin(paths, resume=True)
     begin(paths, resume=True)
 
@@ -113,7 +113,7 @@ def test_a_second_driver_is_refused_until_the_first_one_died(paths: RunPaths) ->
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as driver:
         assert driver.stdout is not None
         assert driver.stdout.readline() == "open\n"
-        assert refusal(paths, resume=True) == f"{paths.root}: another process works on this run"
+        assert refusal(paths, resume=True) == f"{paths.root}: another process is working on this run"
         driver.kill()
     begin(paths, resume=True)
 
@@ -141,7 +141,7 @@ def test_a_run_whose_data_were_refused_is_begun_again_with_another_recipe(paths:
         with open_run(example_with("data.repair=[clip_boxes]"), paths, resume=resume):
             assert load_recipe(str(paths.recipe)).data.repair == ("clip_boxes",)
     paths.root.joinpath("thesis.txt").write_text("not ours")
-    assert "not an empty folder" in refusal(paths)
+    assert "folder is not empty" in refusal(paths)
 
 
 def test_a_spoilt_origin_is_refused(paths: RunPaths) -> None:
