@@ -85,14 +85,14 @@ class Storage:
             FileNotFoundError: If it is not there.
             StorageError: If the storage cannot be written.
         """
-        if not local.is_file():
-            raise FileNotFoundError(f"{local}: there is no such file")
+        # Opened once, so that the patience is for the storage alone: a file may be replaced meanwhile.
+        with local.open("rb") as source:
 
-        def copy() -> None:
-            with local.open("rb") as source:
+            def copy() -> None:
+                source.seek(0)
                 self._write(name, lambda sink: shutil.copyfileobj(source, sink, CHUNK))
 
-        self._patiently(copy, f"write {name}")
+            self._patiently(copy, f"write {name}")
 
     def write(self, name: str, content: bytes) -> None:
         """Writes a small file, in the place of the one before."""

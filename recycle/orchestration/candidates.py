@@ -16,9 +16,7 @@ from recycle.orchestration.trials import ReportScore
 from recycle.paths import RunPaths
 from recycle.recipe import Model, Recipe, Task
 from recycle.recipe.changes import model_named, shrunk, with_changes, with_model
-from recycle.training.member import MemberPlan, TrainingData
-
-CHECKPOINT_SUFFIX = ".pth"
+from recycle.training.member import CHECKPOINT_SUFFIX, MemberPlan, TrainingData
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from recycle.orchestration.plan import plan_members
 from recycle.orchestration.prepare_run import prepare_run
 from recycle.orchestration.rounds import ExtraRound
 from recycle.orchestration.run_deadline import measure_speed, seconds_for_fusion
-from recycle.orchestration.run_storage import mirrored, restore, stored_run
+from recycle.orchestration.run_storage import mirrored, stored_run, take_over
 from recycle.orchestration.train_members import TrainMembers
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
@@ -58,11 +58,10 @@ def run(
 
     paths = RunPaths(root)
     stored = stored_run(recipe, paths)
-    if resume and stored:
-        restore(stored, paths)
+    take_over(stored, paths, resume=resume)
     with (
         open_run(recipe, paths, resume=resume),
-        mirrored(stored) as copy_now,
+        mirrored(stored, console.print) as copy_now,
         data_source(data or recorded_data(paths), recipe.data.copy_gib) as source,
     ):
         prepared = prepare_run(recipe, source, paths, console)

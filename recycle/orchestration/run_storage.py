@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from recycle.errors import ResumeError, StorageError
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
 from recycle.storage import Storage, StoredRun
-from recycle.training.member import MemberPlan
+from recycle.training.member import CHECKPOINT_SUFFIX, MemberPlan
 
 SECONDS_BETWEEN_COPIES = 5.0
 """What a lost head can forget; a member that finished in between only predicts again."""
 
-CHECKPOINT_SUFFIX = ".pth"
-"""Of files that members write into the storage, and that no driver needs before somebody predicts with them."""
+LOCK_SUFFIX = ".lock"
+"""Of files that Optuna keeps beside a journal while it writes; elsewhere they would lock it for good."""
 
 
 def stored_run(recipe: Recipe, paths: RunPaths) -> StoredRun | None:
@@ -23,25 +24,44 @@ def stored_run(recipe: Recipe, paths: RunPaths) -> StoredRun | None:
     return StoredRun(Storage(recipe.storage).part(root.name), root) if recipe.storage else None
 
 
-def restore(stored: StoredRun, paths: RunPaths) -> None:
-    """Fetches all but checkpoints of a run that was begun on another machine; does nothing where the folder has a run.
+def take_over(stored: StoredRun | None, paths: RunPaths, *, resume: bool) -> None:
+    """Fetches what the storage holds of a run that is resumed, or makes sure that a new one replaces none there.
 
     Raises:
-        StorageError: If the storage cannot be read.
+        ResumeError: If a run of this name is there, as of another machine or user, and is not to be resumed.
+        StorageError: If the storage cannot be read and written.
     """
+    if stored is None:
+        return
+    stored.storage.require_access()
+    (_restore if resume else _require_not_begun)(stored, paths)
+
+
+def _require_not_begun(stored: StoredRun, paths: RunPaths) -> None:
+    if stored.storage.holds(paths.origin.relative_to(paths.root).as_posix()):
+        raise ResumeError(
+            f"{stored.storage.address}: the storage holds a run of this name; add --resume to continue it, or name "
+            "another --run-dir"
+        )
+
+
+def _restore(stored: StoredRun, paths: RunPaths) -> None:
     if paths.recipe.is_file():
         return
-    for file in stored.storage.files():
-        if not file.name.endswith(CHECKPOINT_SUFFIX):
-            stored.storage.fetch(file.name, stored.root / file.name)
+    # Checkpoints stay there until somebody predicts with them.
+    names = [file.name for file in stored.storage.files() if not file.name.endswith(CHECKPOINT_SUFFIX)]
+    # The recipe comes last: it tells that all else is here, whenever this is interrupted.
+    for name in sorted(names, key=lambda name: name == paths.recipe.name):
+        stored.storage.fetch(name, stored.root / name)
 
 
 @contextmanager
-def mirrored(stored: StoredRun | None) -> Iterator[Callable[[], None]]:
+def mirrored(stored: StoredRun | None, tell: Callable[[str], None]) -> Iterator[Callable[[], None]]:
     """Copies what changes in the run folder into the storage while the block runs, and at its end.
 
     Args:
         stored: The run; None copies nothing.
+        tell: Called with a sentence where copying failed; it is tried again.
 
     Yields:
         Copies at once when it is called.
@@ -54,7 +74,7 @@ def mirrored(stored: StoredRun | None) -> Iterator[Callable[[], None]]:
         return
     stored.storage.require_access()
     mirror, ended = _Mirror(stored), threading.Event()
-    thread = threading.Thread(target=_copy_again_and_again, args=(mirror, ended), daemon=True)
+    thread = threading.Thread(target=_copy_again_and_again, args=(mirror, ended, tell), daemon=True)
     thread.start()
     try:
         yield mirror.copy_changed
@@ -68,14 +88,14 @@ def receive_member(plan: MemberPlan) -> None:
     """Fetches what a finished member has left in the storage, except for its checkpoints; nothing without a storage.
 
     Raises:
-        StorageError: If the storage cannot be read.
+        StorageError: If the storage cannot be read, or lacks the predictions.
     """
     if plan.stored is None:
         return
     storage, root = plan.stored.storage, plan.stored.root
     for path in (plan.oof, plan.test):
-        if path is not None:
-            storage.fetch(path.relative_to(root).as_posix(), path)
+        if path is not None and not storage.fetch(name := path.relative_to(root).as_posix(), path):
+            raise StorageError(f"{storage.address}: {name}: there is no such file, though {plan.name} was finished")
     logs = storage.part(plan.work_dir.relative_to(root).as_posix())
     for file in logs.files():
         if not file.name.endswith(CHECKPOINT_SUFFIX):
@@ -94,7 +114,8 @@ class _Mirror:
         """Copies files that are new, or have another size or time."""
         with self._lock:
             for path in sorted(self._stored.root.rglob("*")):
-                if path.name.startswith(".") or path.suffix == CHECKPOINT_SUFFIX or not path.is_file():
+                is_passing = path.name.startswith(".") or path.suffix in (CHECKPOINT_SUFFIX, LOCK_SUFFIX)
+                if is_passing or not path.is_file():
                     continue
                 self._copy(path, path.relative_to(self._stored.root).as_posix())
 
@@ -108,6 +129,11 @@ class _Mirror:
             return
 
 
-def _copy_again_and_again(mirror: _Mirror, ended: threading.Event) -> None:
+def _copy_again_and_again(mirror: _Mirror, ended: threading.Event, tell: Callable[[str], None]) -> None:
     while not ended.wait(SECONDS_BETWEEN_COPIES):
-        mirror.copy_changed()
+        try:
+            mirror.copy_changed()
+        except StorageError as error:
+            tell(f"{error}; a new head would not know of what has changed since then. It is tried again")
+        except FileNotFoundError:  # a folder vanished while it was listed
+            continue

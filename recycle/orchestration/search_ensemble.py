@@ -45,7 +45,7 @@ def search_ensemble(
     more = [] if trials is None else [f"{FUSION_PARTS[load_recipe(path).task]}.trials={trials}"]
     recipe = load_recipe(path, [*changes, *more])
     stored = stored_run(recipe, paths)
-    with open_run(recipe, paths, resume=True), mirrored(stored), connected():
+    with open_run(recipe, paths, resume=True), mirrored(stored, console.print), connected():
         ledger = Ledger(paths.ledger, stored)
         finished = {name: entry for name, entry in ledger.latest().items() if ledger.finished(entry.key)}
         kept = kept_rounds(paths)

@@ -42,15 +42,18 @@ def save_checkpoint(
 def keep_earlier(member: MemberTask, epoch: int) -> None:
     """Keeps the last checkpoint under a name of its own before another takes its place, and removes what is too many.
 
+    Where it was kept already, what takes its place is not of an epoch's end, but of a training that left amid the next.
+
     Args:
         member: The member; of its `checkpoints` two are the last and the best.
-        epoch: How many epochs the last checkpoint holds.
+        epoch: How many epochs have ended.
     """
     count = member.checkpoints - WITH_BEST
     if count < 1 or not is_main_process() or not member.last_checkpoint.is_file():
         return
-    with replacing(_earlier(member, epoch)) as temporary:
-        shutil.copyfile(member.last_checkpoint, temporary)
+    if not _earlier(member, epoch).is_file():
+        with replacing(_earlier(member, epoch)) as temporary:
+            shutil.copyfile(member.last_checkpoint, temporary)
     _earlier(member, epoch - count).unlink(missing_ok=True)
 
 

@@ -12,7 +12,7 @@ from mmengine.registry import DATA_SAMPLERS, LOOPS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from recycle.errors import LeavingError
-from recycle.training.checkpoints import save_checkpoint
+from recycle.training.checkpoints import keep_earlier, save_checkpoint
 from recycle.training.phase import PhaseTask
 
 IsLeaving = Callable[[], bool]
@@ -54,6 +54,7 @@ class LeaveHook(Hook):
         if not _any(self._is_leaving()):
             return
         member = self._phase.member
+        keep_earlier(member, self._phase.epochs_before + runner.epoch)
         save_checkpoint(runner, member.last_checkpoint, is_epoch_done=False, meta={"phase": self._phase.position})
         step = self._phase.steps_before + runner.iter + 1
         raise LeavingError(f"its machine is about to go, and {member.last_checkpoint.name} holds step {step}")

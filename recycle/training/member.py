@@ -16,6 +16,7 @@ from recycle.storage import StoredRun
 
 KEY_FILE = "key"
 """What the checkpoints beside it were made of."""
+CHECKPOINT_SUFFIX = ".pth"
 LAST_CHECKPOINT = "last.pth"
 BEST_CHECKPOINT = "best.pth"
 

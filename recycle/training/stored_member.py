@@ -15,11 +15,9 @@ from recycle.paths import working_folder
 from recycle.storage import Storage
 from recycle.training.leaving import IsLeaving, staying
 from recycle.training.local_data import local_data
-from recycle.training.member import KEY_FILE, LAST_CHECKPOINT, MemberOutcome, MemberPlan, TrainingData
+from recycle.training.member import CHECKPOINT_SUFFIX, KEY_FILE, MemberOutcome, MemberPlan, TrainingData
 from recycle.training.progress import Progress
 from recycle.training.run_member import run_member
-
-NEEDED_TO_CONTINUE = (KEY_FILE, LAST_CHECKPOINT, "best.pth")
 
 
 def run_member_anywhere(
@@ -50,26 +48,43 @@ def _run_stored(
 ) -> MemberOutcome:
     folder = working_folder(plan.cache_name)
     local = plan.moved_to(folder)
-    if is_main_process():
-        shutil.rmtree(local.work_dir, ignore_errors=True)
-        needed = [local.work_dir / name for name in NEEDED_TO_CONTINUE]
-        for path in [*needed, *(local.pseudo.files if local.pseudo else ())]:
-            storage.fetch(_name(path, folder), path)
-    barrier()
+    checkpoints = StoredCheckpoints(local.work_dir, folder, storage)
     try:
-        outcome = run_member(local, data, report, [*watching, UploadHook(local.work_dir, folder, storage)], is_leaving)
-    except LeavingError:
-        _upload([local.work_dir / LAST_CHECKPOINT, local.work_dir / KEY_FILE], folder, storage)
-        raise
-    _upload([path for path in (local.oof, local.test) if path], folder, storage)
-    _upload([path for path in local.work_dir.rglob("*") if path.is_file() and path.suffix != ".pth"], folder, storage)
-    if is_main_process():
-        shutil.rmtree(local.work_dir, ignore_errors=True)
+        if is_main_process():
+            checkpoints.fetch(plan.key)
+            for path in local.pseudo.files if local.pseudo else ():
+                storage.fetch(_name(path, folder), path)
+        barrier()
+        try:
+            outcome = run_member(local, data, report, [*watching, UploadHook(checkpoints)], is_leaving)
+        except LeavingError:
+            checkpoints.upload()
+            raise
+        if is_main_process():
+            for path in _results(local):
+                storage.put(path, _name(path, folder))
+    finally:
+        if is_main_process():
+            _remove(local)
     return replace(outcome, checkpoint=plan.work_dir / outcome.checkpoint.name)
 
 
-class UploadHook(Hook):
-    """Copies what changed of a member's checkpoints into the storage; training waits for it, so none is ever behind.
+def _results(local: MemberPlan) -> list[Path]:
+    """What a finished member leaves behind beside its checkpoints."""
+    logs = [path for path in local.work_dir.rglob("*") if path.is_file() and path.suffix != CHECKPOINT_SUFFIX]
+    return [*(path for path in (local.oof, local.test) if path), *logs]
+
+
+def _remove(local: MemberPlan) -> None:
+    """Leaves nothing on a disk that others need; labels stay, as other members of the fold may be reading them."""
+    shutil.rmtree(local.work_dir, ignore_errors=True)
+    for path in (local.oof, local.test, local.pseudo and local.pseudo.parent):
+        if path:
+            path.unlink(missing_ok=True)
+
+
+class StoredCheckpoints:
+    """A member's checkpoints, which the storage holds as they are on this machine.
 
     Args:
         work_dir: The member's folder on this machine.
@@ -77,33 +92,66 @@ class UploadHook(Hook):
         storage: Where they go.
     """
 
-    priority = "LOWEST"
-
     def __init__(self, work_dir: Path, folder: Path, storage: Storage) -> None:
         self._work_dir, self._folder, self._storage = work_dir, folder, storage
-        self._uploaded: dict[Path, int] = {}
+        self._stored: dict[Path, int] = {}
+
+    def fetch(self, key: str) -> None:
+        """Fetches those of this key; others, of other data, weights or versions, are removed from the storage."""
+        shutil.rmtree(self._work_dir, ignore_errors=True)
+        known = self._storage.read(_name(self._work_dir / KEY_FILE, self._folder))
+        folder = self._storage.part(_name(self._work_dir, self._folder))
+        for name in [file.name for file in folder.files() if file.name.endswith(CHECKPOINT_SUFFIX)]:
+            if known == key.encode():
+                folder.fetch(name, self._work_dir / name)
+                self._note(self._work_dir / name)
+            else:
+                folder.remove(name)
+        if known == key.encode():
+            self._work_dir.mkdir(parents=True, exist_ok=True)
+            (self._work_dir / KEY_FILE).write_text(key)
+
+    def upload(self) -> None:
+        """Copies those that changed, and removes those that are no longer kept; of several processes the first does."""
+        if not is_main_process():
+            return
+        kept = set(self._work_dir.glob(f"*{CHECKPOINT_SUFFIX}"))
+        # The key goes first: a checkpoint without it would be taken for one of another training, and lost.
+        for path in [self._work_dir / KEY_FILE, *sorted(kept)]:
+            if self._stored.get(path) != path.stat().st_mtime_ns:
+                self._storage.put(path, _name(path, self._folder))
+                self._note(path)
+        for path in [path for path in self._stored if path.suffix == CHECKPOINT_SUFFIX and path not in kept]:
+            self._storage.remove(_name(path, self._folder))
+            del self._stored[path]
+
+    def _note(self, path: Path) -> None:
+        self._stored[path] = path.stat().st_mtime_ns
+
+
+class UploadHook(Hook):
+    """Copies what changed of a member's checkpoints into the storage; training waits for it, so none is ever behind.
+
+    Args:
+        checkpoints: The checkpoints.
+    """
+
+    priority = "LOWEST"
+
+    def __init__(self, checkpoints: StoredCheckpoints) -> None:
+        self._checkpoints = checkpoints
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Copies the last checkpoint, which was just written."""
-        self._copy_changed()
+        self._copy()
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, Any] | None = None) -> None:
         """Copies the best checkpoint if it is another."""
-        self._copy_changed()
+        self._copy()
 
-    def _copy_changed(self) -> None:
-        for path in [self._work_dir / KEY_FILE, *self._work_dir.glob("*.pth")]:
-            changed = path.stat().st_mtime_ns
-            if self._uploaded.get(path) != changed:
-                _upload([path], self._folder, self._storage)
-                self._uploaded[path] = changed
-
-
-def _upload(paths: Sequence[Path], folder: Path, storage: Storage) -> None:
-    if is_main_process():
-        for path in paths:
-            storage.put(path, _name(path, folder))
-    barrier()
+    def _copy(self) -> None:
+        self._checkpoints.upload()
+        barrier()
 
 
 def _name(path: Path, folder: Path) -> str:
