@@ -1,5 +1,6 @@
 """What an autoscaler may add to the cluster, and how it is asked to."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,27 @@ from typing import Any
 import ray
 import yaml
 from ray.autoscaler.sdk import request_resources
+from ray.exceptions import ActorDiedError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from recycle.orchestration.nodes import Needs, Node
+from recycle.orchestration.progress_board import ActorHandle
 
 BOOTSTRAP_CONFIG = Path("~/ray_bootstrap_config.yaml")
 """What `ray up` leaves on the head for the autoscaler: the cluster's file, with the resources of each kind of node."""
+
+SECONDS_BETWEEN_LOOKS = 5.0
+
+
+class RequestWatch:
+    """Outlives the driver: what it asked the autoscaler for would keep machines, and cost money, for good."""
+
+    def run(self, board: ActorHandle) -> None:
+        """Waits until a driver's progress board has ended with it, and takes back what it asked for."""
+        while not _has_ended(board):
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        ask_for([])
+        ray.actor.exit_actor()  # type: ignore[no-untyped-call]
 
 
 def nodes_that_may_come() -> list[Node]:
@@ -32,6 +49,32 @@ def ask_for(members: Sequence[Needs]) -> None:
         for one in members
     ]
     request_resources(bundles=bundles)
+
+
+def start_request_watch(board: ActorHandle) -> ActorHandle:
+    """Starts a process that takes back what was asked for once the driver is gone, even if it was killed.
+
+    Args:
+        board: The driver's progress board, which ends with it.
+
+    Returns:
+        The process, which a driver that takes it back by itself kills.
+    """
+    actor: Any = ray.remote(RequestWatch)
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    watch = actor.options(num_cpus=0, lifetime="detached", scheduling_strategy=here).remote()
+    watch.run.remote(board)
+    return watch
+
+
+def _has_ended(board: ActorHandle) -> bool:
+    try:
+        ray.get(board.is_up.remote(), timeout=SECONDS_BETWEEN_LOOKS)
+    except ActorDiedError:
+        return True
+    except RayError:  # it comes back, or has no time
+        return False
+    return False
 
 
 def _launched_groups(path: Path) -> list[tuple[str, dict[str, float], int]]:

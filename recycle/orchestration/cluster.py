@@ -67,22 +67,24 @@ def require_resources(models: Iterable[Model], nodes: Sequence[Node]) -> None:
     Raises:
         ResourceError: With every such model, what it asks for, and what the best node has of it.
     """
-    problems = [
-        _misfit(model, nodes) for model in models if all(Needs.of(model.resources).on(node) is None for node in nodes)
-    ]
+    wanted = {model.name: Needs.of(model.resources) for model in models}
+    problems = [misfit(name, needs, nodes) for name, needs in wanted.items() if not needs.fit_any(nodes)]
     if problems:
         raise ResourceError("\n".join(problems))
 
 
-def _misfit(model: Model, nodes: Sequence[Node]) -> str:
+def misfit(name: str, needs: Needs, nodes: Sequence[Node]) -> str:
+    """What a model, or one of its members, asks for, and what the best of nodes that cannot run it has of that."""
+    wanted = {"CPU": needs.cpus, "GPU": needs.gpus, "memory": needs.memory}
     parts = [
-        f"{_amount(name, wanted)} of at most {_amount(name, _most(name, nodes))}"
-        for name, wanted in ray_resources(model.resources).items()
+        f"{_amount(kind, amount)} of at most {_amount(kind, _most(kind, nodes))}"
+        for kind, amount in wanted.items()
+        if amount
     ]
-    if model.resources.gpu_memory_gib:
+    if needs.gpu_memory_gib:
         most = max((node.gpu_memory_gib for node in nodes), default=0)
-        parts.append(f"gpu_memory={model.resources.gpu_memory_gib:g} GiB of at most gpu_memory={most:g} GiB")
-    return f"resources of {model.name!r}: no node of the cluster has what it asks for: {', '.join(parts)}"
+        parts.append(f"gpu_memory={needs.gpu_memory_gib:.3g} GiB of at most gpu_memory={most:.3g} GiB")
+    return f"resources of {name!r}: no node of the cluster has what it asks for: {', '.join(parts)}"
 
 
 def _most(name: str, nodes: Sequence[Node]) -> float:

@@ -15,7 +15,7 @@ def require_disk(plans: Sequence[MemberPlan], prepared: PreparedData, paths: Run
     """Refuses members whose files would not fit the run folder's disk; a storage is taken to be large enough.
 
     Args:
-        plans: Members that are yet to be trained; what some of them may have written already is not counted.
+        plans: Members that are yet to be trained; what they have written already takes no more room.
         prepared: The data.
         paths: The run folder.
 
@@ -23,13 +23,18 @@ def require_disk(plans: Sequence[MemberPlan], prepared: PreparedData, paths: Run
         ResourceError: With what is needed and what is free.
     """
     own = [plan for plan in plans if plan.stored is None]
-    needed = sum(checkpoints_gib(plan.settings, plan.checkpoints) + _predictions(plan, prepared) for plan in own)
+    needed = sum(_still_needed(plan, prepared) for plan in own)
     free = shutil.disk_usage(paths.root).free / GIB
     if needed > free:
         raise ResourceError(
             f"{paths.root}: the files of {len(own)} members need about {needed:.3g} GiB, but {free:.3g} GiB are "
             f"free; the recipe's checkpoints={own[0].checkpoints} may be less, or the run folder on another disk"
         )
+
+
+def _still_needed(plan: MemberPlan, prepared: PreparedData) -> float:
+    written = sum(path.stat().st_size for path in plan.work_dir.rglob("*") if path.is_file()) / GIB
+    return max(checkpoints_gib(plan.settings, plan.checkpoints) - written, 0.0) + _predictions(plan, prepared)
 
 
 def _predictions(plan: MemberPlan, prepared: PreparedData) -> float:

@@ -25,7 +25,9 @@ def cause_of(error: Exception, *, node_is_alive: bool) -> Cause:
         error: What came back from the actor.
         node_is_alive: Whether the node that it was on is still there.
     """
-    if isinstance(error, LeavingError | NodeDiedError | ActorUnschedulableError):
+    if isinstance(error, LeavingError):
+        return "left"
+    if isinstance(error, NodeDiedError | ActorUnschedulableError):
         return "preempted"
     if isinstance(error, DEATHS):
         is_preempted = isinstance(error, RayActorError) and error.preempted

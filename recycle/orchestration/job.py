@@ -51,13 +51,16 @@ def run_job(body: Callable[[Console], ExitStatus], on_interrupt: str) -> ExitSta
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Makes a polite kill (SIGTERM) end the block as Ctrl-C does, so that actors are stopped and files closed."""
+    """Makes a polite kill, and the end of a terminal, end the block as Ctrl-C does: actors stop, files are closed."""
 
     def interrupt(signal_number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    # What the user has told to be ignored, as `nohup` does, stays so.
+    signals = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, interrupt) for number in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,7 +1,7 @@
 """What the nodes of a cluster have free, GPU by GPU, and what a member would take of one."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -76,6 +76,10 @@ class Needs:
         taken = {name: amount for name, amount in wanted.items() if amount > 0}
         fits = all(amount <= node.resources.get(name, 0) + TOLERANCE for name, amount in taken.items())
         return taken if fits else None
+
+    def fit_any(self, nodes: Iterable[Node]) -> bool:
+        """Whether one of these nodes could run it when empty."""
+        return any(self.on(node) is not None for node in nodes)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from recycle.orchestration.nodes import Node
 QUERY = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
 MIB_A_GIB = 1024
 SECONDS_TO_ANSWER = 3.0
+SECONDS_TO_ANSWER_AGAIN = 0.2
+"""Of a node that did not answer before: each look waits for it."""
 
 
 class OpenNodes:
@@ -22,6 +24,7 @@ class OpenNodes:
 
     def __init__(self) -> None:
         self._alive: list[Node] = []
+        self._seen: dict[str, Node] = {}
         self._leaving: frozenset[str] = frozenset()
         self._lost: set[str] = set()
         self._gpu_memory: dict[str, float] = {}
@@ -31,32 +34,42 @@ class OpenNodes:
         """Learns what has changed."""
         self._alive = cluster_nodes()
         self._leaving = draining_nodes()
+        self._lost = {node for node in self._lost if not _answers(node, SECONDS_TO_ANSWER_AGAIN)}
         self._read_answers()
         for node in self._alive:
             if self._is_unknown(node) and node.id not in self._asked:
                 self._asked[node.id] = _ask_for_gpu_memory(node.id)
+        self._seen |= {node.id: node for node in self._known}
 
     @property
     def open(self) -> list[Node]:
         """Nodes that will stay; those with GPUs as soon as their memory is known."""
+        return [node for node in self._known if node.id not in self._leaving | self._lost]
+
+    @property
+    def seen(self) -> list[Node]:
+        """All nodes that there ever were and of which all is known."""
+        return list(self._seen.values())
+
+    @property
+    def are_known(self) -> bool:
+        """Whether all is known of every node that lives."""
+        return not any(map(self._is_unknown, self._alive))
+
+    @property
+    def _known(self) -> list[Node]:
         return [
             replace(node, gpu_memory_gib=node.gpu_memory_gib or self._gpu_memory.get(node.id, 0.0))
             for node in self._alive
-            if node.id not in self._leaving | self._lost and not self._is_unknown(node)
+            if not self._is_unknown(node)
         ]
 
     def is_alive(self, node: str) -> bool:
         """Whether a node answers now, even if it is about to go; Ray itself may take half a minute to notice a loss."""
-        place = next((one for one in ray.nodes() if one["NodeID"] == node and one["Alive"]), None)  # type: ignore[no-untyped-call]
-        if place is None:
-            return False
-        try:
-            address = place["NodeManagerAddress"], place["NodeManagerPort"]
-            socket.create_connection(address, timeout=SECONDS_TO_ANSWER).close()
-        except OSError:
+        is_there = _answers(node, SECONDS_TO_ANSWER)
+        if not is_there:
             self._lost.add(node)
-            return False
-        return True
+        return is_there
 
     def is_leaving(self, node: str) -> bool:
         """Whether a node was about to go at the last look."""
@@ -79,6 +92,17 @@ def draining_nodes() -> frozenset[str]:
     """Ids of the nodes that are about to go, as after a spot notice."""
     worker: Any = ray._private.worker.global_worker  # only the state API of the dashboard tells this too
     return frozenset(worker.gcs_client.get_draining_nodes())
+
+
+def _answers(node: str, seconds: float) -> bool:
+    place = next((one for one in ray.nodes() if one["NodeID"] == node and one["Alive"]), None)  # type: ignore[no-untyped-call]
+    if place is None:
+        return False
+    try:
+        socket.create_connection((place["NodeManagerAddress"], place["NodeManagerPort"]), timeout=seconds).close()
+    except OSError:
+        return False
+    return True
 
 
 def _ask_for_gpu_memory(node: str) -> "ray.ObjectRef[float]":

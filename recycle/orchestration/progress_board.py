@@ -24,6 +24,10 @@ class ProgressBoard:
         self._latest[progress.member] = progress
         return progress.member in self._leaving
 
+    def is_up(self) -> bool:
+        """Answers while there is a driver."""
+        return True
+
     def look(self, leaving: Iterable[str]) -> dict[str, Progress]:
         """Takes up which members have to leave, and gives progress by member."""
         self._leaving = frozenset(leaving)
@@ -63,7 +67,7 @@ class BoardLink:
 
 
 def start_progress_board() -> ActorHandle:
-    """Starts the board beside the driver; it occupies nothing."""
+    """Starts the board beside the driver; it occupies nothing, and comes back, empty, where its machine is lost."""
     actor: Any = ray.remote(ProgressBoard)
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    return actor.options(num_cpus=0, scheduling_strategy=here).remote()
+    return actor.options(num_cpus=0, max_restarts=-1, scheduling_strategy=here).remote()

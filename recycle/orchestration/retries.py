@@ -5,8 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Cause = Literal["preempted", "killed", "error", "final"]
-"""Its machine went; its process died without a word; its own code raised; trying again would only repeat it."""
+Cause = Literal["left", "preempted", "killed", "error", "final"]
+"""What ended an attempt.
+
+It left with a checkpoint, as its machine was about to go; its machine went; its process died without a word; its own
+code raised; trying again would only repeat it.
+"""
 
 MOST_LOSSES_IN_PLACE = 5
 """How often machines may vanish under a member that gets no further: after that it is what makes them vanish."""
@@ -34,8 +38,9 @@ class Failure:
 def why_given_up(failures: Sequence[Failure], retries: int) -> str | None:
     """Why a member is not tried again; None if it is.
 
-    Machines that vanish are not its fault. A process that died counts only if it got no further than the one before; an
-    error always counts, and the same one on two nodes is enough.
+    Machines that go are not its fault; those that vanish may be, if it gets no further on any. A process that died
+    counts only if it got no further than the one before; an error always counts, and the same one on two nodes is
+    enough.
 
     Args:
         failures: All of this run, the latest last; at least one.
@@ -44,6 +49,8 @@ def why_given_up(failures: Sequence[Failure], retries: int) -> str | None:
     last = failures[-1]
     if last.cause == "final":
         return last.reason
+    if last.cause == "left":
+        return None
     if last.cause == "preempted":
         losses = [failure for failure in failures if failure.cause == "preempted" and failure.epoch >= last.epoch]
         if len(losses) <= MOST_LOSSES_IN_PLACE:

@@ -1,5 +1,7 @@
 """Trains the members of a round in parallel, in order of completion, through failures."""
 
+import concurrent.futures
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,12 +10,12 @@ import ray
 from ray.exceptions import RayError
 
 from recycle.data.json_files import write_json
-from recycle.errors import RecycleError
+from recycle.errors import RecycleError, StorageError
 from recycle.files import write_text
 from recycle.orchestration.actors import start_train_actor
 from recycle.orchestration.attempt_log import AttemptLog
-from recycle.orchestration.autoscaling import ask_for
-from recycle.orchestration.cluster import cluster_resources
+from recycle.orchestration.autoscaling import ask_for, nodes_that_may_come, start_request_watch
+from recycle.orchestration.cluster import cluster_resources, misfit
 from recycle.orchestration.deadline import Deadline
 from recycle.orchestration.durations import Durations
 from recycle.orchestration.expectation import Expectation, expect
@@ -30,6 +32,10 @@ from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 from recycle.training.progress import Progress
 
 SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_TO_RECEIVE = 0.1
+"""Time enough for a member whose files are here already."""
+SECONDS_TO_HEAR = 5.0
+"""Of what a progress board that comes back takes; meanwhile nothing else would be done."""
 ERROR_FILE = "error.txt"
 TOO_LATE = "it could not have finished before the deadline"
 NOT_IN_TIME = "it was not finished at the deadline"
@@ -98,8 +104,12 @@ class MemberTraining:
         self._attempt_log = attempt_log
         self._latest: dict[str, Progress] = {}
         self._nodes = OpenNodes()
+        self._more_may_come = bool(nodes_that_may_come())
+        self._receiver = concurrent.futures.ThreadPoolExecutor()
+        self._received: dict[concurrent.futures.Future[None], tuple[_Attempt, MemberOutcome]] = {}
         self._data = ray.put(data)
         self._board = start_progress_board()
+        self._watch = start_request_watch(self._board) if self._more_may_come else None
 
     def run(self) -> dict[str, str]:
         """Trains until every member is finished or given up.
@@ -109,20 +119,23 @@ class MemberTraining:
         """
         try:
             self._ask_for_nodes()
-            while self._waiting or self._running:
+            while self._waiting or self._running or self._received:
                 if self._deadline:
                     self._keep(self._deadline)
                 self._nodes.look()
+                self._give_up_what_fits_nowhere()
                 self._start_what_fits()
-                running = list(self._running)
-                done, _ = ray.wait(running, timeout=SECONDS_BETWEEN_LOOKS) if running else ([], [])
-                for reference in done:
+                for reference in self._await_an_end():
                     self._settle(reference)
+                self._finish_what_was_received()
                 self._hear()
                 self._show()
         finally:
+            self._receiver.shutdown(wait=False, cancel_futures=True)
             for attempt in self._running.values():
                 ray.kill(attempt.actor)
+            if self._watch:
+                ray.kill(self._watch)
             ray.kill(self._board)
             ask_for([])
         return self._given_up
@@ -146,6 +159,22 @@ class MemberTraining:
     def _leave_out(self, plan: MemberPlan, reason: str) -> None:
         self._given_up[plan.name] = reason
         self._display.log(f"{plan.name}: left out: {reason}")
+
+    def _await_an_end(self) -> "list[ray.ObjectRef[MemberOutcome]]":
+        """Attempts that ended; waits for the first, but not for long."""
+        if not self._running:
+            time.sleep(0 if self._received else SECONDS_BETWEEN_LOOKS)
+            return []
+        return ray.wait(list(self._running), timeout=SECONDS_BETWEEN_LOOKS)[0]
+
+    def _give_up_what_fits_nowhere(self) -> None:
+        """GPUs tell their memory only once they are asked: who needs a larger one would wait forever."""
+        if self._more_may_come or not self._nodes.are_known:
+            return
+        for name, member in list(self._waiting.items()):
+            if not member.needs.fit_any(self._nodes.seen):
+                del self._waiting[name]
+                self._leave_out(member.plan, misfit(name, member.needs, self._nodes.seen))
 
     def _ask_for_nodes(self) -> None:
         ask_for(
@@ -181,23 +210,35 @@ class MemberTraining:
 
     def _settle(self, reference: "ray.ObjectRef[MemberOutcome]") -> None:
         attempt = self._running.pop(reference)
-        member = attempt.member
-        name = member.plan.name
         try:
             outcome = ray.get(reference)
         except (RecycleError, RayError) as error:
             self._fail(attempt, error)
         else:
-            receive_member(member.plan)
-            self._finished.append(name)
-            self._attempt_log.ended(name, member.attempts, "finished", outcome.host)
-            self._on_finished(member.plan, outcome, member.attempts)
-            for warning in outcome.warnings:
-                self._display.log(f"{name}: {warning}")
-            self._display.log(f"{name}: finished after {outcome.seconds:.0f} s on {outcome.host}")
+            # Beside the others, which a storage that is out of reach must not hold up.
+            self._received[self._receiver.submit(receive_member, attempt.member.plan)] = (attempt, outcome)
         finally:
             ray.kill(attempt.actor)
             self._ask_for_nodes()
+
+    def _finish_what_was_received(self) -> None:
+        for future in concurrent.futures.wait(self._received, timeout=SECONDS_TO_RECEIVE).done:
+            attempt, outcome = self._received.pop(future)
+            try:
+                future.result()
+            except StorageError as error:
+                self._fail(attempt, error)
+            else:
+                self._finish(attempt.member, outcome)
+
+    def _finish(self, member: _Member, outcome: MemberOutcome) -> None:
+        name = member.plan.name
+        self._finished.append(name)
+        self._attempt_log.ended(name, member.attempts, "finished", outcome.host)
+        self._on_finished(member.plan, outcome, member.attempts)
+        for warning in outcome.warnings:
+            self._display.log(f"{name}: {warning}")
+        self._display.log(f"{name}: finished after {outcome.seconds:.0f} s on {outcome.host}")
 
     def _fail(self, attempt: _Attempt, error: Exception) -> None:
         member, plan = attempt.member, attempt.member.plan
@@ -228,9 +269,8 @@ class MemberTraining:
         running = [(attempt.member.plan.name, attempt.claim.node) for attempt in self._running.values()]
         try:
             leaving = [name for name, node in running if self._nodes.is_leaving(node)]
-            self._latest = ray.get(self._board.look.remote(leaving))
-        except RayError:  # its process died: members that start from now on report to another
-            self._board = start_progress_board()
+            self._latest |= ray.get(self._board.look.remote(leaving), timeout=SECONDS_TO_HEAR)
+        except RayError:  # it comes back where its machine was lost
             return
         for name, _ in running:
             if name in self._latest:

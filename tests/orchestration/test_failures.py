@@ -24,7 +24,7 @@ def raised(error: Exception) -> Exception:
         (OutOfMemoryError.__new__(OutOfMemoryError), True, "killed"),
         (raised(ProcessDiedError("one of its processes died")), True, "killed"),
         (raised(ProcessDiedError("one of its processes died")), False, "preempted"),
-        (raised(LeavingError("its machine is about to go")), True, "preempted"),
+        (raised(LeavingError("its machine is about to go")), True, "left"),
         (raised(NonFiniteLossError("the loss became nan")), True, "final"),
         (raised(DataError("a.jpg: cannot be read")), True, "error"),
         (raised(ValueError("code")), True, "error"),

@@ -23,6 +23,8 @@ def failure(cause: Cause, epoch: int = 1, node: str = "n", reason: str = "") -> 
         ([failure("preempted", epoch) for epoch in range(30)], 0, None),
         ([failure("error", 1), *[failure("preempted", epoch) for epoch in range(30)]], 1, None),
         ([*[failure("preempted", 1)] * 9, failure("error", 1)], 1, None),
+        ([failure("left", 1)] * 30, 0, None),
+        ([failure("preempted", 2), *[failure("left", 2)] * 30, failure("preempted", 2)], 0, None),
         ([failure("preempted", 2)] * MOST_LOSSES_IN_PLACE, 0, None),
         (
             [failure("preempted", 2, reason="its machine was lost")] * (MOST_LOSSES_IN_PLACE + 1),
