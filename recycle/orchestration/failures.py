@@ -1,5 +1,7 @@
 """What went wrong with a member, as Ray tells it."""
 
+import re
+
 from ray.exceptions import (
     ActorUnschedulableError,
     NodeDiedError,
@@ -33,6 +35,11 @@ def cause_of(error: Exception, *, node_is_alive: bool) -> Cause:
         is_preempted = isinstance(error, RayActorError) and error.preempted
         return "preempted" if is_preempted or not node_is_alive else "killed"
     return "final" if isinstance(error, FINAL_ERRORS) else "error"
+
+
+def details_of(error: Exception) -> str:
+    """All that came back from an actor, with its traceback; without the colours that Ray gives it."""
+    return re.sub(r"\x1b\[\d+m", "", str(error))
 
 
 def reason_of(error: Exception, *, node_is_alive: bool = True) -> str:

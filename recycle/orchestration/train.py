@@ -19,7 +19,7 @@ from recycle.orchestration.cluster import cluster_resources, misfit
 from recycle.orchestration.deadline import Deadline
 from recycle.orchestration.durations import Durations
 from recycle.orchestration.expectation import Expectation, expect
-from recycle.orchestration.failures import cause_of, reason_of
+from recycle.orchestration.failures import cause_of, details_of, reason_of
 from recycle.orchestration.nodes import Claim, Needs
 from recycle.orchestration.open_nodes import OpenNodes
 from recycle.orchestration.progress_board import ActorHandle, start_progress_board
@@ -243,7 +243,7 @@ class MemberTraining:
     def _fail(self, attempt: _Attempt, error: Exception) -> None:
         member, plan = attempt.member, attempt.member.plan
         details = plan.work_dir / ERROR_FILE
-        write_text(str(error), details)
+        write_text(details_of(error), details)
         failure = self._failure(attempt, error)
         member.failures.append(failure)
         self._attempt_log.ended(plan.name, member.attempts, "failed", failure.host, failure.reason)
