@@ -107,7 +107,7 @@ def _with_absolute_path(model: Model) -> Model:
 def _plan(
     model: Model, fold: Fold, recipe: Recipe, shared: dict[str, object], paths: RunPaths, round_index: int
 ) -> MemberPlan:
-    name = member_name(model, fold)
+    name, stored = member_name(model, fold), stored_run(recipe, paths)
     settings = model.model_dump(mode="json", exclude={"resources", "pretrained", "folds"})
     return MemberPlan(
         name=name,
@@ -121,9 +121,14 @@ def _plan(
         cache_name=image_cache_name(paths),
         cache_gib=recipe.data.image_cache_gib,
         checkpoints=recipe.checkpoints,
-        stored=stored_run(recipe, paths),
+        stored=stored,
+        weights=_weights_name(model, shared) if stored and is_path(model.pretrained) else "",
         round_index=round_index,
     )
+
+
+def _weights_name(model: Model, shared: dict[str, object]) -> str:
+    return f"weights/{shared['weights']}{Path(model.pretrained).suffix}"
 
 
 def _digest_of(weights: Path) -> str:

@@ -1,7 +1,7 @@
 """The run folder in a storage: what the driver has goes there as it changes, and a new driver begins with it."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,6 +82,18 @@ def mirrored(stored: StoredRun | None, tell: Callable[[str], None]) -> Iterator[
         ended.set()
         thread.join()
         mirror.copy_changed()
+
+
+def send_weights(plans: Iterable[MemberPlan]) -> None:
+    """Copies the pretrained weights that members name by path into the storage, for machines that have no such file.
+
+    Raises:
+        StorageError: If the storage cannot be written.
+    """
+    for name, plan in {plan.weights: plan for plan in plans if plan.weights}.items():
+        assert plan.stored is not None
+        if not plan.stored.storage.holds(name):
+            plan.stored.storage.put(Path(plan.settings.pretrained), name)
 
 
 def receive_member(plan: MemberPlan) -> None:

@@ -20,6 +20,7 @@ from recycle.orchestration.ledger import FinishedMember, Ledger
 from recycle.orchestration.nodes import Node
 from recycle.orchestration.plan import image_cache_name
 from recycle.orchestration.run_deadline import TimedTraining, plan_training
+from recycle.orchestration.run_storage import send_weights
 from recycle.orchestration.train import MemberTraining
 from recycle.paths import RunPaths
 from recycle.recipe import Recipe
@@ -93,6 +94,7 @@ class TrainMembers:
         prepared, folds = self.prepared, [plan.fold for plan in plans]
         pasted = paste_into_folds(self.recipe, prepared, folds, self.paths, display.log)
         self.copy_now()
+        send_weights(plans)
         own = mirrored_folders([prepared.train.folder, *pasted.values()], plans[0].stored if plans else None)
         remote = {**self.source.remote, **own}
         return TrainingData(prepared.train, prepared.test, prepared.folds, pasted, remote, self.recipe.data.copy_gib)

@@ -129,6 +129,7 @@ class MemberPlan:
         cache_gib: Most that this cache may hold, in GiB; with 0 there is none. It changes no result.
         checkpoints: How many of them it keeps.
         stored: Where its files go if machines share no disk.
+        weights: Name there of the file that its model's `pretrained` names; empty where it names none.
         round_index: Its round.
         pseudo: What it has from a round of pseudo labels; None in round 0.
     """
@@ -147,9 +148,10 @@ class MemberPlan:
     pseudo: RoundPlan | None = None
     checkpoints: int = 2
     stored: StoredRun | None = None
+    weights: str = ""
 
     def moved_to(self, folder: Path) -> "MemberPlan":
-        """The same member, with its files in another run folder."""
+        """The same member, with its files in another run folder, and its pretrained weights as well."""
         assert self.stored is not None
 
         def moved(path: Path) -> Path:
@@ -159,8 +161,12 @@ class MemberPlan:
         pseudo = self.pseudo and replace(
             self.pseudo, parent=moved(self.pseudo.parent), labels=moved(self.pseudo.labels)
         )
+        settings = self.settings
+        if self.weights:
+            settings = settings.model_copy(update={"pretrained": str(folder / self.weights)})
         return replace(
             self,
+            settings=settings,
             work_dir=moved(self.work_dir),
             oof=self.oof and moved(self.oof),
             test=moved(self.test),

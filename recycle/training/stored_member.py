@@ -52,8 +52,7 @@ def _run_stored(
     try:
         if is_main_process():
             checkpoints.fetch(plan.key)
-            for path in local.pseudo.files if local.pseudo else ():
-                storage.fetch(_name(path, folder), path)
+            fetch_what_it_begins_with(local, folder, storage)
         barrier()
         try:
             outcome = run_member(local, data, report, [*watching, UploadHook(checkpoints)], is_leaving)
@@ -67,6 +66,20 @@ def _run_stored(
         if is_main_process():
             _remove(local)
     return replace(outcome, checkpoint=plan.work_dir / outcome.checkpoint.name)
+
+
+def fetch_what_it_begins_with(local: MemberPlan, folder: Path, storage: Storage) -> None:
+    """Fetches what a member needs beside the data: its pseudo labels, its parent, its pretrained weights.
+
+    Args:
+        local: The member, with the files of this machine.
+        folder: What names in the storage are relative to.
+        storage: Where they are.
+    """
+    for path in local.pseudo.files if local.pseudo else ():
+        storage.fetch(_name(path, folder), path)
+    if local.weights and not (folder / local.weights).is_file():  # its name tells what it holds
+        storage.fetch(local.weights, folder / local.weights)
 
 
 def _results(local: MemberPlan) -> list[Path]:

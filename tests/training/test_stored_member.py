@@ -11,12 +11,13 @@ import torch
 
 from recycle.errors import LeavingError
 from recycle.models.checkpoints import load_checkpoint
+from recycle.orchestration.run_storage import send_weights
 from recycle.paths import working_folder
 from recycle.recipe_yaml import load_recipe
 from recycle.storage import Storage, StoredRun
 from recycle.training.member import MemberPlan, TrainingData
 from recycle.training.run_member import run_member
-from recycle.training.stored_member import StoredCheckpoints, run_member_anywhere
+from recycle.training.stored_member import StoredCheckpoints, fetch_what_it_begins_with, run_member_anywhere
 from tests.training.conformance import ignore
 from tests.training.test_run_member import data  # noqa: F401 - a fixture
 
@@ -86,6 +87,23 @@ def test_checkpoints_of_another_training_are_removed_before_its_key_is_replaced(
     checkpoints_of(tmp_path / "second", storage).fetch("new")
     assert names(storage) == ["m/key"]
     assert not list((tmp_path / "second").rglob("*"))
+
+
+def test_weights_that_lie_on_the_drivers_machine_alone_are_sent_to_others(tmp_path: Path, storage: Storage) -> None:
+    weights = tmp_path / "driver" / "weights.pth"
+    weights.parent.mkdir()
+    weights.write_bytes(b"tensors")
+    plan = plan_in(tmp_path / "run", storage)
+    plan = replace(
+        plan, weights="weights/digest.pth", settings=plan.settings.model_copy(update={"pretrained": str(weights)})
+    )
+    send_weights([plan, plan, plan_in(tmp_path / "run", storage)])
+    assert names(storage) == ["weights/digest.pth"]
+    shutil.rmtree(weights.parent)
+    send_weights([plan])  # they are there already, as for a driver that resumes elsewhere
+    there = plan.moved_to(tmp_path / "other")
+    fetch_what_it_begins_with(there, tmp_path / "other", storage)
+    assert Path(there.settings.pretrained).read_bytes() == b"tensors"
 
 
 @pytest.mark.training
