@@ -22,6 +22,9 @@ CONFIDENCE = 95.0
 Samples = npt.NDArray[np.float64]
 """Shape (resamples,), one competitor's mAP in each resample."""
 
+Seed = int | tuple[int, int]
+"""Equal seeds give equal draws; (seed, 0) is the same as the seed alone."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -43,7 +46,7 @@ def resample(
     groups: npt.NDArray[np.int64] | None = None,
     *,
     resamples: int = 1000,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> npt.NDArray[np.float64]:
     """Scores competitors on the same random draws of the images.
 
@@ -67,7 +70,7 @@ def resample(
 
 
 def draw_images(
-    matches: Matches, groups: npt.NDArray[np.int64] | None = None, *, resamples: int = 1000, seed: int = 0
+    matches: Matches, groups: npt.NDArray[np.int64] | None = None, *, resamples: int = 1000, seed: Seed = 0
 ) -> Draws:
     """Draws images for `drawn_mean_average_precisions`, where competitors on the same images come one by one.
 
@@ -114,7 +117,7 @@ def difference(samples: Samples, others: Samples) -> Interval:
     return interval(samples - others)
 
 
-def image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, seed: int) -> npt.NDArray[np.int32]:
+def image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, seed: Seed) -> npt.NDArray[np.int32]:
     """Draws images, those of a group together.
 
     Args:

@@ -71,6 +71,13 @@ def test_each_competitor_is_scored_on_the_same_draws_whoever_else_is_there() -> 
     assert not np.array_equal(together, resample(competitors, resamples=20, seed=4))
 
 
+def test_seeds_of_further_parts_draw_anew() -> None:
+    matches = random_matches(1, 1)
+    first, second = (resample(matches, resamples=20, seed=(3, part)) for part in (0, 1))
+    np.testing.assert_array_equal(first, resample(matches, resamples=20, seed=3))
+    assert not np.array_equal(first, second)
+
+
 def test_images_of_one_group_are_drawn_together() -> None:
     """With all images in one group every draw is the data set itself."""
     matches = random_matches(2, 1)[0]

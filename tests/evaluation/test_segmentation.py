@@ -130,6 +130,18 @@ def test_a_score_over_parts_is_their_mean() -> None:
     assert judge.rate()["one"].score == pytest.approx(np.mean(halves))
 
 
+def test_draws_of_equally_large_parts_are_independent() -> None:
+    """Of two alike parts that are drawn apart, the mean lies within a root of two less than one of them."""
+    widths = []
+    for parts in (1, 2):
+        maps = [(40 * part + i, true, given) for part in range(parts) for i, true, given in random_maps(3, 40)]
+        judge = comparator(40 * parts, parts)
+        judge.add("one", count_pixels(maps, 3))
+        interval = judge.rate()["one"].interval
+        widths.append(interval.high - interval.low)
+    assert widths[1] == pytest.approx(widths[0] / np.sqrt(2), rel=0.1)
+
+
 def test_competitors_on_other_images_are_not_compared() -> None:
     judge = comparator(10)
     judge.add("all", count_pixels(random_maps(3, 10), 3))
