@@ -159,6 +159,16 @@ def open_study(name: str, journal: Path) -> optuna.Study:
     return study
 
 
+def untried(start: Sequence[Parameters], trials: Sequence[optuna.trial.FrozenTrial]) -> list[dict[str, Any]]:
+    """Returns the settings to start from that none of these trials tried; what a space does not suggest is alike."""
+    known = [_parameters(trial) for trial in trials]
+    return [
+        dict(point)
+        for point in start
+        if not any(all(one.get(name, value) == value for name, value in point.items()) for one in known)
+    ]
+
+
 def _scored(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
 
@@ -173,7 +183,7 @@ def _run(what: Search, study: optuna.Study, trials: int, time_budget_s: float | 
         space=partial(suggest_whole, what.space),
         metric=SCORE,
         mode="max",
-        points_to_evaluate=[dict(parameters) for parameters in what.start] if finished == 0 else None,
+        points_to_evaluate=untried(what.start, _scored(study)),
         sampler=sampler,
     )
     with tempfile.TemporaryDirectory() as folder:

@@ -7,13 +7,14 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from recycle.errors import RecipeError, TrainingError
 from recycle.orchestration.cluster import connected
-from recycle.orchestration.search import SIDE_BY_SIDE, Parameters, Search, SearchTrial, search
+from recycle.orchestration.search import SIDE_BY_SIDE, Parameters, Search, SearchTrial, open_study, search
 
 pytestmark = pytest.mark.training
 
@@ -78,6 +79,16 @@ def test_continues_what_the_journal_holds(tmp_path: Path) -> None:
     assert len({trial.parameters["x"] for trial in ended}) == 12, "no suggestion is repeated"
     assert states(journal).count(TrialState.FAIL) == 1
     assert run(journal, 12) == ended, "nothing is left to do"
+
+
+def test_a_start_that_was_interrupted_is_tried_again_and_no_other(tmp_path: Path) -> None:
+    journal, other = tmp_path / "journal", {"x": 0.5, "kind": "square"}
+    study = open_study("parabola", journal)
+    study.enqueue_trial(START)
+    study.ask({"x": FloatDistribution(0, 1), "kind": CategoricalDistribution(["round", "square"])})
+    first = run(journal, 1, start=[START, other])
+    assert [trial.parameters for trial in first] == [{**START, "fixed": 3}]
+    assert run(journal, 2, start=[START, other])[1].parameters == {**other, "fixed": 3}
 
 
 def test_searches_of_other_names_share_a_journal(tmp_path: Path) -> None:
