@@ -9,7 +9,7 @@ from rich.console import Console
 
 from recycle.orchestration.ledger import FinishedMember
 from recycle.orchestration.plan import learning_from, plan_members
-from recycle.orchestration.round_labels import RoundTask, labels_of
+from recycle.orchestration.round_labels import RoundTask, labels_of, latest_models
 from recycle.orchestration.round_records import LabelsRecord, read_gate, write_gate
 from recycle.orchestration.task_rounds import FusedOfTask, TaskRounds
 from recycle.recipe import PseudoLabels, name_in_recipe
@@ -126,7 +126,7 @@ def _with_labels(
 
 def _pairs(task: RoundTask[FusedOfTask], finished: Sequence[FinishedMember]) -> Mapping[str, str]:
     """For each model of the round the one that it went on from, in the latest round that has it."""
-    latest = {name: entry.model for (name, fold), entry in task.parents.items() if fold != "all"}
+    latest = latest_models(task.former.run.members)
     return {entry.model: latest[name_in_recipe(entry.model)] for entry in finished if entry.oof}
 
 
