@@ -119,14 +119,14 @@ def search(
         what: The search.
         journal: Optuna's journal; a search of this name that it holds is continued.
         trials: How many settings are scored in all, at least 1.
-        time_budget_s: Ends the search earlier after so many seconds.
+        time_budget_s: Ends the search earlier after so many seconds, but not before its first trial.
         tell: Takes lines about how far the search is.
 
     Returns:
         All scored settings in the order in which they were suggested.
 
     Raises:
-        RecipeError: If there is less than one trial, or not one was scored in time.
+        RecipeError: If there is less than one trial.
         TrainingError: If a setting could not be scored.
     """
     if trials < 1:
@@ -135,10 +135,10 @@ def search(
         study = open_study(what.name, journal)
         known = len(_scored(study))
         tell(f"Searching settings: {trials} trials, {known} of them known before; journal: {journal}")
-        if known < trials:
+        if known < trials and time_budget_s != 0:
             _run(what, study, trials - known, time_budget_s, Progress(known, trials, tell))
-    if not _scored(study):
-        raise RecipeError(f"not one setting could be scored in a time budget of {time_budget_s:g} s")
+        if not _scored(study):  # Tune takes seconds to start, which may be more than there is time for
+            _score_one(what, study)
     return tuple(SearchTrial(_parameters(trial), float(trial.value or 0)) for trial in _scored(study))
 
 
@@ -205,6 +205,15 @@ def _run(what: Search, study: optuna.Study, trials: int, time_budget_s: float | 
             algorithm.finish()
     if results.errors:
         raise TrainingError(f"a setting could not be scored: {results.errors[0]}")
+
+
+def _score_one(what: Search, study: optuna.Study) -> None:
+    """Scores the first setting in this process."""
+    for parameters in what.start[:1]:
+        study.enqueue_trial(dict(parameters))
+    trial = study.ask()
+    constants = suggest_whole(what.space, trial)
+    study.tell(trial, what.score({**trial.params, **constants}))
 
 
 def _run_config(folder: str, progress: "Progress") -> tune.RunConfig:

@@ -121,6 +121,14 @@ def test_time_budget_ends_the_search_early(tmp_path: Path) -> None:
     assert 1 <= len(trials) < 500
 
 
+@pytest.mark.parametrize("seconds", [0.0, 0.01])
+def test_without_time_for_a_search_the_first_setting_is_scored_all_the_same(tmp_path: Path, seconds: float) -> None:
+    journal, lines = tmp_path / "journal", list[str]()
+    trials = search(parabola(), journal, trials=9, time_budget_s=seconds, tell=lines.append)
+    assert trials[0] == SearchTrial({**START, "fixed": 3}, score({**START, "fixed": 3}))
+    assert run(journal, len(trials)) == trials, "it is in the journal"
+
+
 def slow_score(parameters: Parameters) -> float:
     import time
 
