@@ -159,6 +159,11 @@ def open_study(name: str, journal: Path) -> optuna.Study:
     return study
 
 
+def seconds_a_fold(time_budget_s: float | None, folds: int) -> float | None:
+    """What each fold's estimate gets of the time there is: those that do not run side by side share it."""
+    return time_budget_s and time_budget_s * min(folds, largest_node_cpus()) / folds
+
+
 def untried(start: Sequence[Parameters], trials: Sequence[optuna.trial.FrozenTrial]) -> list[dict[str, Any]]:
     """Returns the settings to start from that none of these trials tried; what a space does not suggest is alike."""
     known = [_parameters(trial) for trial in trials]
