@@ -223,12 +223,8 @@ def _space(task: EnsembleTask) -> Callable[[Any], dict[str, Any]]:
 
 def _name_of(task: EnsembleTask) -> str:
     """Names a search by all that its scores depend on, so that no other continues it."""
-    predictions = task.objective.predictions
-    columns = hashlib.blake2b(digest_size=8)
-    for column in (predictions.image_ids, predictions.model_ids, predictions.boxes, predictions.scores):
-        columns.update(column.tobytes())
-    columns.update(repr((predictions.models, task.fusion.metric, task.fusion.methods, task.seed)).encode())
-    return f"fusion-{columns.hexdigest()}"
+    content = repr((task.fusion.methods, task.seed)).encode()
+    return f"fusion-{hashlib.blake2b(task.objective.digest() + content, digest_size=8).hexdigest()}"
 
 
 def _start(function: Callable[..., Any], *arguments: Any, cpus: int) -> Any:  # noqa: ANN401 - ray's references

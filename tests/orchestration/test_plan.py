@@ -1,6 +1,7 @@
 import socket
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,14 @@ def test_data_copy_paste_round_and_seed_change_every_key(
     changed = keys_of(recipe, data, round_index)
     assert [name.replace("@1", "") for name in changed] == list(keys)
     assert not set(changed.values()) & set(keys.values())
+
+
+@pytest.mark.parametrize("package", ["torch", "timm", "effdet", "onedl-mmdetection", "segmentation-models-pytorch"])
+def test_another_version_of_a_library_that_trains_changes_every_key(
+    keys: dict[str, str], package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recycle.orchestration.plan.version", lambda name: "0.0" if name == package else version(name))
+    assert not set(keys_of(recipe_with()).values()) & set(keys.values())
 
 
 @pytest.mark.parametrize(
