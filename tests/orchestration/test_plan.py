@@ -183,7 +183,7 @@ def test_a_digest_does_not_depend_on_the_order_of_keys() -> None:
 
 def test_a_family_whose_library_is_not_installed_is_refused_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ultralytics", None)  # to Python's import system it is then not there
-    with pytest.raises(RecipeError, match=r"^yolov5: .*AGPL-3.0.* uv pip install 'recycle\[yolo\]'$"):
+    with pytest.raises(RecipeError, match=r"^yolov5: .*AGPL-3.0.* uv pip install ultralytics$"):
         plans_of(recipe_with())
 
 
