@@ -5,6 +5,7 @@ Groups of images are drawn with replacement, as many as there are, and all compe
 easy for all, and falls out of their difference.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,12 @@ from recycle.evaluation.matching import Matches
 
 CONFIDENCE = 95.0
 """Per cent."""
+
+RESAMPLES = 1000
+"""For an interval that is looked at by itself; and for others the draws that are in memory at a time."""
+
+FEWEST_BEYOND = 5
+"""Draws beyond each end of an interval, of which the end is told."""
 
 Samples = npt.NDArray[np.float64]
 """Shape (resamples,), one competitor's mAP in each resample."""
@@ -45,7 +52,7 @@ def resample(
     competitors: Sequence[Matches],
     groups: npt.NDArray[np.int64] | None = None,
     *,
-    resamples: int = 1000,
+    resamples: int = RESAMPLES,
     seed: Seed = 0,
 ) -> npt.NDArray[np.float64]:
     """Scores competitors on the same random draws of the images.
@@ -70,7 +77,7 @@ def resample(
 
 
 def draw_images(
-    matches: Matches, groups: npt.NDArray[np.int64] | None = None, *, resamples: int = 1000, seed: Seed = 0
+    matches: Matches, groups: npt.NDArray[np.int64] | None = None, *, resamples: int = RESAMPLES, seed: Seed = 0
 ) -> Draws:
     """Draws images for `drawn_mean_average_precisions`, where competitors on the same images come one by one.
 
@@ -89,13 +96,24 @@ def draw_images(
     return make_draws(matches, image_counts(np.arange(images) if groups is None else groups, images, resamples, seed))
 
 
+def seeds_for(among: int, seed: int) -> list[Seed]:
+    """Returns a seed for each `RESAMPLES` draws that intervals which are looked at together need.
+
+    Args:
+        among: How many intervals, see `interval`: the more there are, the fewer draws lie beyond an end.
+        seed: Of all draws.
+    """
+    needed = FEWEST_BEYOND * max(among, 1) / ((100 - CONFIDENCE) / 2 / 100)
+    return [(seed, part) for part in range(max(1, math.ceil(needed / RESAMPLES)))]
+
+
 def interval(samples: Samples, *, among: int = 1) -> Interval:
     """Returns the interval between the percentiles that leave out as much below as above.
 
     Args:
         samples: One competitor's, or differences.
         among: How many intervals are looked at together; they are as much wider as makes all of them hold at once with
-            95 per cent confidence (Bonferroni's correction).
+            95 per cent confidence (Bonferroni's correction), of as many draws as `seeds_for` tells.
 
     Average precision of a draw flatters a little, as its interpolation takes the highest of noisy precisions: of some
     hundred images the interval of one competitor lies slightly high and holds the true value in about 93 per cent of

@@ -11,12 +11,11 @@ import numpy.typing as npt
 from recycle.data.coco import Dataset
 from recycle.evaluation.average_precision import drawn_mean_average_precisions, mean_average_precision
 from recycle.evaluation.average_precision_kernel import Draws
-from recycle.evaluation.bootstrap import Interval, Samples, Seed, difference, draw_images, interval
+from recycle.evaluation.bootstrap import RESAMPLES, Interval, Samples, Seed, difference, draw_images, interval
 from recycle.evaluation.matching import Matches, match
 from recycle.predictions.values import Predictions
 from recycle.recipe import Metric
 
-RESAMPLES = 1000
 IOU_THRS: Mapping[Metric, tuple[float, ...]] = {
     "map50": (0.5,),
     "map75": (0.75,),

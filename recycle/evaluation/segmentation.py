@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recycle.errors import DataError
-from recycle.evaluation.bootstrap import Samples, Seed, image_counts, interval
+from recycle.evaluation.bootstrap import RESAMPLES, Samples, Seed, image_counts, interval, seeds_for
 from recycle.evaluation.class_comparison import ClassDifference
-from recycle.evaluation.comparison import RESAMPLES, PartwiseComparator
+from recycle.evaluation.comparison import PartwiseComparator
 from recycle.predictions.probabilities import IGNORED
 
 LabelMap = npt.NDArray[np.uint8]
@@ -162,13 +162,17 @@ def compare_class_ious(
 
     Classes that a draw does not hold count as equal in it.
     """
-    draws = _draws(counts, group_of, seed)
-    changes = np.nan_to_num(_drawn(counts, draws) - _drawn(others, draws))
+
+    def changes(seed: Seed) -> npt.NDArray[np.float64]:
+        draws = _draws(counts, group_of, seed)
+        return np.nan_to_num(_drawn(counts, draws) - _drawn(others, draws))
+
     ious, other_ious = (_pooled_ious(one) for one in (counts, others))
     shown = np.flatnonzero(np.isfinite(ious) & np.isfinite(other_ious)).tolist()
+    samples = np.concatenate([changes(one) for one in seeds_for(len(shown), seed)])
     return tuple(
         ClassDifference(
-            label, float(ious[label]), float(other_ious[label]), interval(changes[:, label], among=len(shown))
+            label, float(ious[label]), float(other_ious[label]), interval(samples[:, label], among=len(shown))
         )
         for label in shown
     )

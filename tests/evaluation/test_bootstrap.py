@@ -5,7 +5,7 @@ import pytest
 
 from recycle.errors import DataError
 from recycle.evaluation.average_precision import mean_average_precision
-from recycle.evaluation.bootstrap import Interval, difference, interval, resample
+from recycle.evaluation.bootstrap import RESAMPLES, Interval, difference, interval, resample, seeds_for
 from recycle.evaluation.matching import MISSED, Matches, match, merge
 from tests.evaluation.scenes import found, random_predictions, random_truth, truth_of
 
@@ -105,6 +105,16 @@ def test_copies_of_images_widen_the_interval_unless_they_are_grouped() -> None:
 def test_percentiles() -> None:
     found_interval = interval(np.linspace(0, 1, 201))
     assert (found_interval.low, found_interval.high) == pytest.approx((0.025, 0.975))
+
+
+@pytest.mark.parametrize("among", [0, 1, 5, 10, 60])
+def test_enough_draws_lie_beyond_the_ends_of_intervals_that_are_looked_at_together(among: int) -> None:
+    seeds = seeds_for(among, 3)
+    assert len(set(seeds)) == len(seeds)
+    samples = np.arange(len(seeds) * RESAMPLES, dtype=np.float64)
+    ends = interval(samples, among=max(among, 1))
+    assert (samples < ends.low).sum() >= 5
+    assert (samples > ends.high).sum() >= 5
 
 
 def test_what_cannot_be_compared_is_refused() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import jaccard_score
 
 from recycle.errors import DataError
+from recycle.evaluation.bootstrap import RESAMPLES, Interval, Samples, interval
 from recycle.evaluation.segmentation import (
     PixelCounts,
     SegmentationComparator,
@@ -120,6 +121,19 @@ def test_classes_are_compared_all_at_once() -> None:
     one, two = (PixelCounts(c.image_ids, *(getattr(c, name)[:, :1] for name in COLUMNS)) for c in (good, bad))
     (alone,) = compare_class_ious(one, two, {i: i for i in range(40)}, 0)
     assert classes[0].interval.low < alone.interval.low < alone.interval.high < classes[0].interval.high
+
+
+def test_intervals_of_many_classes_come_from_more_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    def told(samples: Samples, *, among: int = 1) -> Interval:
+        lengths.append(len(samples))
+        return interval(samples, among=among)
+
+    monkeypatch.setattr("recycle.evaluation.segmentation.interval", told)
+    counts = count_pixels(random_maps(1, 10, classes=15), 15)
+    compare_class_ious(counts, counts, {i: i for i in range(10)}, 0)
+    assert lengths == [3 * RESAMPLES] * 15
 
 
 def test_a_score_over_parts_is_their_mean() -> None:
