@@ -6,14 +6,13 @@ easy for all, and falls out of their difference.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from recycle.errors import DataError
-from recycle.evaluation.average_precision import drawn_mean_average_precisions, make_draws
+from recycle.evaluation.average_precision import make_draws
 from recycle.evaluation.average_precision_kernel import Draws
 from recycle.evaluation.matching import Matches
 
@@ -48,34 +47,6 @@ class Interval:
         return "worse" if self.high < 0 else "not told apart"
 
 
-def resample(
-    competitors: Sequence[Matches],
-    groups: npt.NDArray[np.int64] | None = None,
-    *,
-    resamples: int = RESAMPLES,
-    seed: Seed = 0,
-) -> npt.NDArray[np.float64]:
-    """Scores competitors on the same random draws of the images.
-
-    Args:
-        competitors: Matches of the same images, truth and IoU thresholds.
-        groups: Shape (images,), any number for each image; images of one number, near-duplicates for example, are
-            drawn together. By default each image is drawn on its own.
-        resamples: How many draws, at least 1.
-        seed: Equal seeds give equal draws.
-
-    Returns:
-        Shape (resamples, competitors), `mean_average_precision` of each draw.
-
-    Raises:
-        DataError: If there is no competitor, they differ in more than their detections, there is not one group for
-            each image, or there is no resample.
-    """
-    _check_competitors(competitors)
-    draws = draw_images(competitors[0], groups, resamples=resamples, seed=seed)
-    return np.stack([drawn_mean_average_precisions(matches, draws) for matches in competitors], axis=1)
-
-
 def draw_images(
     matches: Matches, groups: npt.NDArray[np.int64] | None = None, *, resamples: int = RESAMPLES, seed: Seed = 0
 ) -> Draws:
@@ -83,9 +54,10 @@ def draw_images(
 
     Args:
         matches: Any competitor's.
-        groups: As `resample`.
-        resamples: As `resample`.
-        seed: As `resample`.
+        groups: Shape (images,), any number for each image; images of one number, near-duplicates for example, are
+            drawn together. By default each image is drawn on its own.
+        resamples: How many draws, at least 1.
+        seed: Equal seeds give equal draws.
 
     Raises:
         DataError: If there is not one group for each image, or there is no resample.
@@ -139,7 +111,7 @@ def image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, see
     """Draws images, those of a group together.
 
     Args:
-        groups: Shape (images,), as for `resample`.
+        groups: Shape (images,), as for `draw_images`.
         images: Number of images.
         resamples: How many draws.
         seed: Equal seeds give equal draws.
@@ -158,14 +130,3 @@ def image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, see
     for row in counts:
         row[:] = np.bincount(rng.integers(0, max(number, 1), number), minlength=number)[group_of]
     return counts
-
-
-def _check_competitors(competitors: Sequence[Matches]) -> None:
-    if not competitors:
-        raise DataError("Competitors must be at least one, but got none.")
-    for number, other in enumerate(competitors):
-        for name in ("image_ids", "iou_thrs", "truth_images", "truth_labels"):
-            if not np.array_equal(getattr(competitors[0], name), getattr(other, name)):
-                raise DataError(f"Competitors must have the same {name}, but those of competitor {number} differ.")
-        if competitors[0].classes != other.classes:
-            raise DataError(f"Competitors must have the same classes, but those of competitor {number} differ.")
