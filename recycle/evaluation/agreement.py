@@ -28,7 +28,8 @@ class Agreement:
         names: The models'.
         score_thrs: By model, the score from which its detections count.
         found: Shape (models, models), the correlation (phi coefficient, from -1 to 1) of which objects are found.
-            Where it is undefined, because a model finds all or none, it is 1 if both find the same and else 0.
+            Where it is undefined, because a model finds all or none or there are none, it is 1 if both find the same
+            and else 0.
         errors: Shape (models, models), the fraction (Dice, from 0 to 1) of both models' false positives that overlap
             one of the other's with the same label by an IoU of at least 0.5; where neither has any it is 1.
     """
@@ -141,7 +142,7 @@ def _correlation(one: _Outcome, other: _Outcome) -> float:
     if not len(one.image_ids):
         return 0.0
     first, second = one.is_found.astype(np.float64), other.is_found.astype(np.float64)
-    if np.ptp(first) == 0 or np.ptp(second) == 0:
+    if not len(first) or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float(np.array_equal(first, second))
     return float(np.corrcoef(first, second)[0, 1])
 

@@ -5,22 +5,31 @@ Groups of images are drawn with replacement, as many as there are, and all compe
 easy for all, and falls out of their difference.
 """
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from recycle.errors import DataError
-from recycle.evaluation.average_precision import drawn_mean_average_precisions, make_draws
+from recycle.evaluation.average_precision import make_draws
 from recycle.evaluation.average_precision_kernel import Draws
 from recycle.evaluation.matching import Matches
 
 CONFIDENCE = 95.0
 """Per cent."""
 
+RESAMPLES = 1000
+"""For an interval that is looked at by itself; and for others the draws that are in memory at a time."""
+
+FEWEST_BEYOND = 5
+"""Draws beyond each end of an interval, of which the end is told."""
+
 Samples = npt.NDArray[np.float64]
 """Shape (resamples,), one competitor's mAP in each resample."""
+
+Seed = int | tuple[int, int]
+"""Equal seeds give equal draws; (seed, 0) is the same as the seed alone."""
 
 
 @dataclass(frozen=True)
@@ -38,44 +47,17 @@ class Interval:
         return "worse" if self.high < 0 else "not told apart"
 
 
-def resample(
-    competitors: Sequence[Matches],
-    groups: npt.NDArray[np.int64] | None = None,
-    *,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> npt.NDArray[np.float64]:
-    """Scores competitors on the same random draws of the images.
-
-    Args:
-        competitors: Matches of the same images, truth and IoU thresholds.
-        groups: Shape (images,), any number for each image; images of one number, near-duplicates for example, are
-            drawn together. By default each image is drawn on its own.
-        resamples: How many draws, at least 1.
-        seed: Equal seeds give equal draws.
-
-    Returns:
-        Shape (resamples, competitors), `mean_average_precision` of each draw.
-
-    Raises:
-        DataError: If there is no competitor, they differ in more than their detections, there is not one group for
-            each image, or there is no resample.
-    """
-    _check_competitors(competitors)
-    draws = draw_images(competitors[0], groups, resamples=resamples, seed=seed)
-    return np.stack([drawn_mean_average_precisions(matches, draws) for matches in competitors], axis=1)
-
-
 def draw_images(
-    matches: Matches, groups: npt.NDArray[np.int64] | None = None, *, resamples: int = 1000, seed: int = 0
+    matches: Matches, groups: npt.NDArray[np.int64] | None = None, *, resamples: int = RESAMPLES, seed: Seed = 0
 ) -> Draws:
     """Draws images for `drawn_mean_average_precisions`, where competitors on the same images come one by one.
 
     Args:
         matches: Any competitor's.
-        groups: As `resample`.
-        resamples: As `resample`.
-        seed: As `resample`.
+        groups: Shape (images,), any number for each image; images of one number, near-duplicates for example, are
+            drawn together. By default each image is drawn on its own.
+        resamples: How many draws, at least 1.
+        seed: Equal seeds give equal draws.
 
     Raises:
         DataError: If there is not one group for each image, or there is no resample.
@@ -86,13 +68,24 @@ def draw_images(
     return make_draws(matches, image_counts(np.arange(images) if groups is None else groups, images, resamples, seed))
 
 
+def seeds_for(among: int, seed: int) -> list[Seed]:
+    """Returns a seed for each `RESAMPLES` draws that intervals which are looked at together need.
+
+    Args:
+        among: How many intervals, see `interval`: the more there are, the fewer draws lie beyond an end.
+        seed: Of all draws.
+    """
+    needed = FEWEST_BEYOND * max(among, 1) / ((100 - CONFIDENCE) / 2 / 100)
+    return [(seed, part) for part in range(max(1, math.ceil(needed / RESAMPLES)))]
+
+
 def interval(samples: Samples, *, among: int = 1) -> Interval:
     """Returns the interval between the percentiles that leave out as much below as above.
 
     Args:
         samples: One competitor's, or differences.
         among: How many intervals are looked at together; they are as much wider as makes all of them hold at once with
-            95 per cent confidence (Bonferroni's correction).
+            95 per cent confidence (Bonferroni's correction), of as many draws as `seeds_for` tells.
 
     Average precision of a draw flatters a little, as its interpolation takes the highest of noisy precisions: of some
     hundred images the interval of one competitor lies slightly high and holds the true value in about 93 per cent of
@@ -114,11 +107,11 @@ def difference(samples: Samples, others: Samples) -> Interval:
     return interval(samples - others)
 
 
-def image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, seed: int) -> npt.NDArray[np.int32]:
+def image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, seed: Seed) -> npt.NDArray[np.int32]:
     """Draws images, those of a group together.
 
     Args:
-        groups: Shape (images,), as for `resample`.
+        groups: Shape (images,), as for `draw_images`.
         images: Number of images.
         resamples: How many draws.
         seed: Equal seeds give equal draws.
@@ -137,14 +130,3 @@ def image_counts(groups: npt.NDArray[np.int64], images: int, resamples: int, see
     for row in counts:
         row[:] = np.bincount(rng.integers(0, max(number, 1), number), minlength=number)[group_of]
     return counts
-
-
-def _check_competitors(competitors: Sequence[Matches]) -> None:
-    if not competitors:
-        raise DataError("Competitors must be at least one, but got none.")
-    for number, other in enumerate(competitors):
-        for name in ("image_ids", "iou_thrs", "truth_images", "truth_labels"):
-            if not np.array_equal(getattr(competitors[0], name), getattr(other, name)):
-                raise DataError(f"Competitors must have the same {name}, but those of competitor {number} differ.")
-        if competitors[0].classes != other.classes:
-            raise DataError(f"Competitors must have the same classes, but those of competitor {number} differ.")

@@ -8,8 +8,7 @@ import numpy.typing as npt
 
 from recycle.errors import DataError
 from recycle.evaluation.average_precision import class_average_precisions, drawn_average_precisions
-from recycle.evaluation.bootstrap import Interval, draw_images, interval
-from recycle.evaluation.comparison import RESAMPLES
+from recycle.evaluation.bootstrap import RESAMPLES, Interval, Seed, draw_images, interval, seeds_for
 from recycle.evaluation.matching import Matches
 
 
@@ -59,17 +58,21 @@ def compare_classes(
         if not np.array_equal(getattr(matches, name), getattr(others, name)):
             raise DataError(f"Competitors must have the same {name}, but they differ.")
     groups = np.array([group_of[image_id] for image_id in matches.image_ids.tolist()])
-    draws = draw_images(matches, groups, resamples=RESAMPLES, seed=seed)
-    both = matches, others
-    scores, other_scores = (class_average_precisions(one)[0] for one in both)
-    samples, other_samples = (drawn_average_precisions(one, draws)[0] for one in both)
+
+    def changes(seed: Seed) -> npt.NDArray[np.float64]:
+        draws = draw_images(matches, groups, resamples=RESAMPLES, seed=seed)
+        scores, other_scores = (drawn_average_precisions(one, draws)[0] for one in (matches, others))
+        return np.asarray(scores - other_scores)
+
+    scores, other_scores = (class_average_precisions(one)[0] for one in (matches, others))
     shown = np.flatnonzero(~np.isnan(scores)).tolist()
+    samples = np.concatenate([changes(one) for one in seeds_for(len(shown), seed)], axis=1)
     return tuple(
         ClassDifference(
             label=label,
             score=float(scores[label]),
             other=float(other_scores[label]),
-            interval=_interval(samples[label] - other_samples[label], len(shown)),
+            interval=_interval(samples[label], len(shown)),
         )
         for label in shown
     )

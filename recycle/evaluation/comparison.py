@@ -1,7 +1,9 @@
 """Competitors on the same images: how good each is, and which is better than another by more than chance."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -9,12 +11,11 @@ import numpy.typing as npt
 from recycle.data.coco import Dataset
 from recycle.evaluation.average_precision import drawn_mean_average_precisions, mean_average_precision
 from recycle.evaluation.average_precision_kernel import Draws
-from recycle.evaluation.bootstrap import Interval, difference, draw_images, interval
+from recycle.evaluation.bootstrap import RESAMPLES, Interval, Samples, Seed, difference, draw_images, interval
 from recycle.evaluation.matching import Matches, match
 from recycle.predictions.values import Predictions
 from recycle.recipe import Metric
 
-RESAMPLES = 1000
 IOU_THRS: Mapping[Metric, tuple[float, ...]] = {
     "map50": (0.5,),
     "map75": (0.75,),
@@ -53,24 +54,49 @@ class Comparison:
         return self.interval.verdict
 
 
-class DrawnScores:
-    """Scores of competitors, and those of the same draws of images."""
+class Covering(Protocol):
+    """What a competitor is scored by on some images."""
 
-    def __init__(self) -> None:
+    @property
+    def image_ids(self) -> npt.NDArray[np.int64]:
+        """Shape (images,), which they are."""
+
+
+Part = TypeVar("Part", bound=Covering)
+
+
+class PartwiseComparator(ABC, Generic[Part]):
+    """Rates competitors on parts of the images; a score is the mean over the parts that a competitor covers.
+
+    Args:
+        seed: Of the draws; each part has its own, else the draws of equally large parts would rise and fall together.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
         self._scores: dict[str, float] = {}
-        self._samples: dict[str, npt.NDArray[np.float64]] = {}
+        self._samples: dict[str, Samples] = {}
         self._covered: dict[str, npt.NDArray[np.int64]] = {}
 
-    def take(self, name: str, score: float, samples: npt.NDArray[np.float64], covered: npt.NDArray[np.int64]) -> None:
+    @abstractmethod
+    def score(self, part: Part) -> float:
+        """Scores a competitor on one part."""
+
+    @abstractmethod
+    def samples(self, part: Part, seed: Seed) -> Samples:
+        """Scores a competitor on draws of a part's images, which depend on nothing but these images and the seed."""
+
+    def take(self, name: str, parts: Sequence[Part]) -> None:
         """Takes up a competitor.
 
         Args:
             name: Its name.
-            score: Its score.
-            samples: Shape (resamples,), its score in each draw.
-            covered: Ids of the images that it was scored on.
+            parts: What it is scored by on every part, in their order; empty of a part that it does not cover.
         """
-        self._scores[name], self._samples[name], self._covered[name] = score, samples, covered
+        own = [(part, (self._seed, number)) for number, part in enumerate(parts) if len(part.image_ids)]
+        self._scores[name] = float(np.mean([self.score(part) for part, _ in own]))
+        self._samples[name] = np.mean([self.samples(part, seed) for part, seed in own], axis=0)
+        self._covered[name] = np.concatenate([part.image_ids for part, _ in own])
 
     def rate(self) -> dict[str, Rating]:
         """Returns the ratings of all competitors in the order in which they were taken up."""
@@ -93,8 +119,8 @@ class DrawnScores:
         )
 
 
-class Comparator(DrawnScores):
-    """Rates competitors on parts of the images; a score is the mean over the parts that a competitor covers.
+class Comparator(PartwiseComparator[Matches]):
+    """Rates competitors by mean average precision.
 
     Args:
         truth: The data set, which may hold further images.
@@ -112,10 +138,10 @@ class Comparator(DrawnScores):
         metric: Metric,
         seed: int,
     ) -> None:
-        super().__init__()
+        super().__init__(seed)
         self._truth, self._group_of, self._parts = truth, group_of, parts
-        self._iou_thrs, self._seed = IOU_THRS[metric], seed
-        self._draws: dict[bytes, Draws] = {}
+        self._iou_thrs = IOU_THRS[metric]
+        self._draws: dict[tuple[bytes, Seed], Draws] = {}
 
     def add(self, name: str, predictions: Predictions) -> None:
         """Takes up a competitor: predictions of one model.
@@ -123,15 +149,16 @@ class Comparator(DrawnScores):
         Raises:
             DataError: If predictions do not fit the truth, see `match`.
         """
-        covered = [part[np.isin(part, predictions.covered)] for part in self._parts]
-        matches = [match(predictions.of_images(part), self._truth, self._iou_thrs) for part in covered if part.size]
-        score = float(np.mean([mean_average_precision(one) for one in matches]))
-        self.take(name, score, np.mean([self._resampled(one) for one in matches], axis=0), np.concatenate(covered))
+        self.take(name, [match(predictions.of_images(part), self._truth, self._iou_thrs) for part in self._parts])
 
-    def _resampled(self, matches: Matches) -> npt.NDArray[np.float64]:
-        """Competitors on the same images share their draws, which pairs them."""
-        key = matches.image_ids.tobytes()
+    def score(self, part: Matches) -> float:
+        """Returns the mean average precision."""
+        return mean_average_precision(part)
+
+    def samples(self, part: Matches, seed: Seed) -> Samples:
+        """Returns that of each draw; competitors on the same images share their draws, which pairs them."""
+        key = part.image_ids.tobytes(), seed
         if key not in self._draws:
-            groups = np.array([self._group_of[image_id] for image_id in matches.image_ids.tolist()])
-            self._draws[key] = draw_images(matches, groups, resamples=RESAMPLES, seed=self._seed)
-        return drawn_mean_average_precisions(matches, self._draws[key])
+            groups = np.array([self._group_of[image_id] for image_id in part.image_ids.tolist()])
+            self._draws[key] = draw_images(part, groups, resamples=RESAMPLES, seed=seed)
+        return drawn_mean_average_precisions(part, self._draws[key])

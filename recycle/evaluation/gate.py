@@ -28,7 +28,7 @@ def judge(
         rise: The old with the new against the old, on images that tuned neither.
         alone: The new without the old against the old, equally many of each: more members of whatever kind make an
             ensemble better, and would carry what is worse by itself.
-        classes: The same class by class.
+        classes: The old with the new against the old, class by class.
         class_names: Names of the categories in order.
         max_class_fall: By how much the score of a class may fall; a fall within bootstrap noise, as wide as the
             number of classes makes it, is none.

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recycle.errors import DataError
-from recycle.evaluation.bootstrap import image_counts, interval
+from recycle.evaluation.bootstrap import RESAMPLES, Samples, Seed, image_counts, interval, seeds_for
 from recycle.evaluation.class_comparison import ClassDifference
-from recycle.evaluation.comparison import RESAMPLES, DrawnScores
+from recycle.evaluation.comparison import PartwiseComparator
 from recycle.predictions.probabilities import IGNORED
 
 LabelMap = npt.NDArray[np.uint8]
@@ -162,20 +162,24 @@ def compare_class_ious(
 
     Classes that a draw does not hold count as equal in it.
     """
-    draws = _draws(counts, group_of, seed)
-    changes = np.nan_to_num(_drawn(counts, draws) - _drawn(others, draws))
+
+    def changes(seed: Seed) -> npt.NDArray[np.float64]:
+        draws = _draws(counts, group_of, seed)
+        return np.nan_to_num(_drawn(counts, draws) - _drawn(others, draws))
+
     ious, other_ious = (_pooled_ious(one) for one in (counts, others))
     shown = np.flatnonzero(np.isfinite(ious) & np.isfinite(other_ious)).tolist()
+    samples = np.concatenate([changes(one) for one in seeds_for(len(shown), seed)])
     return tuple(
         ClassDifference(
-            label, float(ious[label]), float(other_ious[label]), interval(changes[:, label], among=len(shown))
+            label, float(ious[label]), float(other_ious[label]), interval(samples[:, label], among=len(shown))
         )
         for label in shown
     )
 
 
-class SegmentationComparator(DrawnScores):
-    """Rates competitors by mIoU on parts of the images; a score is the mean over the parts.
+class SegmentationComparator(PartwiseComparator[PixelCounts]):
+    """Rates competitors by mIoU.
 
     Args:
         group_of: Near-duplicate group of each image by its id; a group is drawn as a whole.
@@ -184,18 +188,20 @@ class SegmentationComparator(DrawnScores):
     """
 
     def __init__(self, group_of: Mapping[int, int], parts: Sequence[npt.NDArray[np.int64]], seed: int) -> None:
-        super().__init__()
-        self._group_of, self._parts, self._seed = group_of, parts, seed
+        super().__init__(seed)
+        self._group_of, self._parts = group_of, parts
 
     def add(self, name: str, counts: PixelCounts) -> None:
         """Takes up a competitor."""
-        own = [part for ids in self._parts if len((part := counts.of_images(ids)).image_ids)]
-        score = float(np.mean([mean_iou(part) for part in own]))
-        samples = np.mean([self._resampled(part) for part in own], axis=0)
-        self.take(name, score, samples, np.concatenate([part.image_ids for part in own]))
+        self.take(name, [counts.of_images(ids) for ids in self._parts])
 
-    def _resampled(self, part: PixelCounts) -> npt.NDArray[np.float64]:
-        return np.nan_to_num(_miou(_drawn(part, _draws(part, self._group_of, self._seed))))
+    def score(self, part: PixelCounts) -> float:
+        """Returns the mIoU."""
+        return mean_iou(part)
+
+    def samples(self, part: PixelCounts, seed: Seed) -> Samples:
+        """Returns that of each draw."""
+        return np.nan_to_num(_miou(_drawn(part, _draws(part, self._group_of, seed))))
 
 
 def _count(truth: LabelMap, predicted: LabelMap, classes: int) -> npt.NDArray[np.int64]:
@@ -225,7 +231,7 @@ def _miou(ious: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.asarray(np.divide(total, number, out=np.full(np.shape(total), np.nan), where=number > 0))
 
 
-def _draws(counts: PixelCounts, group_of: Mapping[int, int], seed: int) -> npt.NDArray[np.int32]:
+def _draws(counts: PixelCounts, group_of: Mapping[int, int], seed: Seed) -> npt.NDArray[np.int32]:
     groups = np.array([group_of[image_id] for image_id in counts.image_ids.tolist()], np.int64)
     return image_counts(groups, len(groups), RESAMPLES, seed)
 

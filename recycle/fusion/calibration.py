@@ -12,6 +12,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from recycle.data.coco import Dataset
 from recycle.data.folds import Folds
+from recycle.errors import DataError
 from recycle.evaluation.matching import IGNORED, match
 from recycle.fusion.settings import Calibration
 from recycle.predictions.values import Predictions
@@ -123,9 +124,15 @@ def folds_of(image_ids: npt.NDArray[np.int64], truth: Dataset, folds: Folds) -> 
         image_ids: Shape (n,), ids of images of the data set, in any order and repeated or not.
         truth: The data set.
         folds: The fold of each of its images.
+
+    Raises:
+        DataError: If an image is not in the data set.
     """
     images = sorted(truth.images, key=lambda image: image.id)
     known = np.array([image.id for image in images], np.int64)
+    unknown = np.setdiff1d(image_ids, known)
+    if unknown.size:
+        raise DataError(f"predictions must be of images of the data set, but got image_id={unknown[0]}")
     column = np.array([folds.assignment[image.file_name] for image in images], np.int64)
     return column[np.searchsorted(known, image_ids)]
 

@@ -26,7 +26,8 @@ class FusionSettings(WbfSettings):
 
     Attributes:
         method: "wbf" (weighted boxes fusion), "nms" (non-maximum suppression), "soft_nms" (the Gaussian one, which
-            drops boxes but does not lower scores) or "nmw" (non-maximum weighted).
+            drops boxes whose lowered score is not above `skip_box_thr` but does not lower scores in the result) or
+            "nmw" (non-maximum weighted).
         sigma: Width of the Gaussian of "soft_nms", above 0.
 
     Raises:
@@ -119,6 +120,8 @@ def _suppress(
         return non_maximum_weighted(*lists, weights=weights, iou_thr=settings.iou_thr)  # type: ignore[no-any-return]
     if settings.method == "nms":
         return nms(*lists, weights=weights, iou_thr=settings.iou_thr)  # type: ignore[no-any-return]
+    # It makes weights sum to one and so scores as many times smaller as there are models, but not the threshold.
+    thresh = settings.skip_box_thr / (1 if weights is None else len(weights))
     return soft_nms(  # type: ignore[no-any-return]
-        *lists, weights=weights, iou_thr=settings.iou_thr, sigma=settings.sigma, thresh=settings.skip_box_thr
+        *lists, weights=weights, iou_thr=settings.iou_thr, sigma=settings.sigma, thresh=thresh
     )

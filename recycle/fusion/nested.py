@@ -7,12 +7,16 @@ import numpy.typing as npt
 
 from recycle.evaluation.fast import MapScorer
 from recycle.fusion.calibration import calibrated, fit_calibrators, folds_of
+from recycle.fusion.countdown import Countdown
 from recycle.fusion.methods import fuse_by
 from recycle.fusion.objective import FusionObjective
 from recycle.fusion.selection import select_greedily
 from recycle.fusion.settings import DEFAULTS, HAND_TUNED, EnsembleSettings
 from recycle.fusion.tuning import Space, tune
 from recycle.predictions.values import Predictions
+
+SELECTION_PART = 0.5
+"""Of the time there is, the most that the selection of models gets; the rest is for tuning."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def estimate_fold(
         fold: The fold to hold out; it and some other have images that any model covers.
         trials: How many settings are tried.
         seed: Of the search.
-        time_budget_s: Ends the search earlier after so many seconds.
+        time_budget_s: Ends selection and search earlier after so many seconds.
 
     Raises:
         RecipeError: If there is less than one trial.
@@ -56,8 +60,10 @@ def estimate_fold(
     """
     image_ids, is_held_out = objective.predictions.covered, _fold_of_image(objective) == fold
     others = objective.on(image_ids[~is_held_out])
-    start = [DEFAULTS, select_greedily(others).settings, HAND_TUNED]
-    settings = tune(others, space, start, trials, seed, time_budget_s).settings
+    countdown = Countdown(time_budget_s)
+    selection = select_greedily(others, time_budget_s=countdown.left(SELECTION_PART))
+    start = [DEFAULTS, selection.settings, HAND_TUNED]
+    settings = tune(others, space, start, trials, seed, countdown.left()).settings
     fused = _fused_by_others(others, settings, objective.predictions.of_images(image_ids[is_held_out]))
     score = MapScorer(objective.truth, fused.covered, objective.metric).score(fused)
     return FoldEstimate(fold, settings, score, fused)

@@ -1,6 +1,7 @@
 """What a search over the settings of an ensemble climbs."""
 
-from collections.abc import Collection, Mapping
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Protocol, get_args
 
 import numpy as np
@@ -8,8 +9,9 @@ import numpy.typing as npt
 
 from recycle.data.coco import Dataset
 from recycle.data.folds import Folds
+from recycle.evaluation.columns import truth_columns
 from recycle.evaluation.fast import MapScorer
-from recycle.fusion.calibration import calibrated_out_of_fold
+from recycle.fusion.calibration import calibrated_out_of_fold, folds_of
 from recycle.fusion.methods import fuse_grouped_by
 from recycle.fusion.settings import Calibration, EnsembleSettings
 from recycle.fusion.wbf_columns import Grouped, group
@@ -92,6 +94,14 @@ class FusionObjective:
         """
         return fuse_grouped_by(self._calibrated(settings.calibration), settings.fusion, name)
 
+    def digest(self) -> bytes:
+        """Digest of all that scores depend on but the settings."""
+        content = hashlib.blake2b(repr((self.models, self.metric, len(self.truth.categories))).encode(), digest_size=8)
+        for column in self._columns():
+            content.update(repr(column.shape).encode())
+            content.update(np.ascontiguousarray(column).data)
+        return content.digest()
+
     def on(self, image_ids: Collection[int] | npt.NDArray[np.int64]) -> "FusionObjective":
         """Returns the objective on some images, which learns nothing from the others."""
         return FusionObjective(self.predictions.of_images(image_ids), self.truth, self.folds, self.metric)
@@ -100,6 +110,18 @@ class FusionObjective:
         """Calibrates the scores in every way, so that no process that gets the objective has to."""
         for calibration in get_args(Calibration):
             self._calibrated(calibration)
+
+    def _columns(self) -> Iterator[npt.NDArray[Any]]:
+        """What is predicted, what is annotated, and the sizes and folds of images."""
+        found, covered = self.predictions, self.predictions.covered
+        for name in ("image_ids", "model_ids", "boxes", "scores", "labels"):
+            yield getattr(found, name)
+        yield from found.coverage
+        truth, images = truth_columns(self.truth, covered), self.truth.subset(covered.tolist()).images
+        for name in ("image_ids", "labels", "boxes", "areas", "is_crowd"):
+            yield getattr(truth, name)
+        yield np.array([(image.id, image.width, image.height) for image in images], np.int64)
+        yield folds_of(covered, self.truth, self.folds)
 
     def _calibrated(self, calibration: Calibration) -> Grouped:
         if calibration not in self._scores:

@@ -124,7 +124,13 @@ def write_fused(
 
 
 def estimate_votes(
-    objective: VotingObjective, space: Space, start: Sequence[VotingSettings], fold: int, trials: int, seed: int
+    objective: VotingObjective,
+    space: Space,
+    start: Sequence[VotingSettings],
+    fold: int,
+    trials: int,
+    seed: int,
+    time_budget_s: float | None = None,
 ) -> VotesEstimate:
     """Tunes on the images of all folds but one, and counts pixels of that one's images: an honest estimate.
 
@@ -135,11 +141,12 @@ def estimate_votes(
         fold: The fold to hold out.
         trials: How many settings are tried.
         seed: Of the search.
+        time_budget_s: Ends the search earlier after so many seconds, but not before its first trial.
     """
     held_out = objective.folds == fold
     others, models = objective.on(~held_out), objective.models
     first = [parameters_of_voting(one, models) for one in start]
-    tried = tune_parameters(lambda values: others(voting_of(values, models)), space, first, trials, seed)
+    tried = tune_parameters(lambda values: others(voting_of(values, models)), space, first, trials, seed, time_budget_s)
     best = max(tried, key=lambda one: one.score)
     settings = voting_of(best.parameters, models)
     return VotesEstimate(fold, settings, objective.on(held_out).counts(settings))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from recycle.fusion.countdown import Countdown
 from recycle.fusion.objective import Objective
 from recycle.fusion.settings import DEFAULTS, EnsembleSettings
 
@@ -11,7 +12,7 @@ class Selection:
     """The models in the order in which they were added, and how far that paid.
 
     Attributes:
-        names: All models.
+        names: All models, or as many as there was time for.
         scores: Score of the first model, of the first two, and so on.
         settings: Settings that fuse the best of these prefixes, the shortest on a tie.
     """
@@ -26,7 +27,9 @@ class Selection:
         return self.names[: self.scores.index(max(self.scores)) + 1]
 
 
-def select_greedily(objective: Objective, settings: EnsembleSettings = DEFAULTS) -> Selection:
+def select_greedily(
+    objective: Objective, settings: EnsembleSettings = DEFAULTS, time_budget_s: float | None = None
+) -> Selection:
     """Begins with the best model and adds, one by one, that with which the score is highest, to the very last.
 
     Equal scores go to the model that comes first in the objective's order. Of n models n (n + 1) / 2 sets are scored.
@@ -34,18 +37,20 @@ def select_greedily(objective: Objective, settings: EnsembleSettings = DEFAULTS)
     Args:
         objective: What scores.
         settings: How to fuse; weights are equal whatever these say.
+        time_budget_s: Adds no further model after so many seconds; the first is there whatever it takes.
 
     Raises:
         RecipeError: If the settings do not fit the models.
         DataError: If a label is not that of a class.
     """
+    countdown = Countdown(time_budget_s)
     names: list[str] = []
     scores: list[float] = []
 
     def equal(chosen: list[str]) -> EnsembleSettings:
         return settings.with_weights(dict.fromkeys(chosen, 1.0), objective.models)
 
-    while len(names) < len(objective.models):
+    while len(names) < len(objective.models) and not (names and countdown.is_over()):
         left = [name for name in objective.models if name not in names]
         tried = [objective(equal([*names, name])) for name in left]
         scores.append(max(tried))

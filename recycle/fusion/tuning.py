@@ -102,6 +102,8 @@ def tune_parameters(
         for parameters in start:
             study.enqueue_trial(dict(parameters))
         study.optimize(scored, n_trials=trials, timeout=time_budget_s)
+        if not tried:  # Optuna looks at the clock before the first trial too
+            study.optimize(scored, n_trials=1)
     return tried
 
 

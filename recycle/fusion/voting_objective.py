@@ -32,6 +32,7 @@ class VotingObjective:
         folds: (n,) their folds.
         votes: By method (n, models, classes, pixels): probabilities times 255, or a 1 for the most probable class; all
             0 where a model did not predict an image.
+        voters: (n, models) whether a model predicted an image.
         truth: (n, pixels) labels.
     """
 
@@ -39,6 +40,7 @@ class VotingObjective:
     image_ids: npt.NDArray[np.int64]
     folds: npt.NDArray[np.int64]
     votes: Mapping[VotingMethod, npt.NDArray[np.uint8]]
+    voters: npt.NDArray[np.bool_]
     truth: npt.NDArray[np.uint8]
 
     @classmethod
@@ -67,6 +69,7 @@ class VotingObjective:
             image_ids=np.array(ids, np.int64),
             folds=np.array([fold_of[image_id] for image_id in ids], np.int64),
             votes={"soft": soft, "hard": _ballots(soft)},
+            voters=np.array([[image_id in images for images in models.values()] for image_id in ids], np.bool_),
             truth=np.stack([truth[image_id][::stride, ::stride].ravel() for image_id in ids]),
         )
 
@@ -82,7 +85,7 @@ class VotingObjective:
         """Returns what the mIoU is made of, image by image."""
         weights = np.array(list(settings.weight_of(self.models).values()), np.float32)
         table = count_votes(self.votes[settings.method], weights, self.truth, IGNORED)
-        voted = self.votes["soft"][:, weights > 0].any(axis=(1, 2, 3))
+        voted = self.voters[:, weights > 0].any(axis=1)
         return PixelCounts(self.image_ids[voted], *(table[voted, column] for column in range(3)))
 
     def digest(self) -> bytes:
@@ -99,6 +102,7 @@ class VotingObjective:
             image_ids=self.image_ids[rows],
             folds=self.folds[rows],
             votes={method: votes[rows] for method, votes in self.votes.items()},
+            voters=self.voters[rows],
             truth=self.truth[rows],
         )
 

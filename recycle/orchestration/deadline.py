@@ -14,6 +14,9 @@ from recycle.training.member import MemberPlan
 
 Clock = Callable[[], float]
 
+LEAST_PART = 0.02
+"""Of a training; less of it is no measure of its speed, as its first steps are slow and progress comes in jumps."""
+
 
 @dataclass(frozen=True)
 class DeadlinePlan:
@@ -90,7 +93,7 @@ class Deadline:
         self._ends_at, self._clock = ends_at, clock
         self._expected = {member.name: member.seconds for member in members}
         self._ranks = {member.name: place for place, member in enumerate(members)}
-        self._began: dict[str, float] = {}
+        self._heard_first: dict[str, tuple[float, float]] = {}
         self._slowness: dict[str, float] = {}
 
     def rank(self, plan: MemberPlan) -> int:
@@ -98,12 +101,22 @@ class Deadline:
         return self._ranks[plan.name]
 
     def start(self, plan: MemberPlan) -> None:
-        """Starts the clock of a member."""
-        self._began[plan.name] = self._clock()
+        """Has an attempt of a member measured by itself: what earlier ones did, this one did not take time for."""
+        self._heard_first.pop(plan.name, None)
 
     def measure(self, plan: MemberPlan, done: float) -> None:
-        """Takes from a member of which such a part is done how long all of it takes."""
-        self._slowness[plan.name] = (self._clock() - self._began[plan.name]) / done / self._expected[plan.name]
+        """Takes from a member how long all of it takes, by what was done since its attempt was first heard of.
+
+        Args:
+            plan: The member.
+            done: Which part of it is done, by earlier attempts or by this one.
+        """
+        now = self._clock()
+        since, done_before = self._heard_first.setdefault(plan.name, (now, done))
+        if done < done_before:  # what was heard first came from the attempt before
+            self._heard_first[plan.name] = now, done
+        elif done - done_before >= LEAST_PART:
+            self._slowness[plan.name] = (now - since) / (done - done_before) / self._expected[plan.name]
 
     def admits(self, plan: MemberPlan) -> bool:
         """Whether a member that starts now will have finished."""

@@ -17,13 +17,14 @@ from recycle.evaluation.agreement import Agreement, agreement
 from recycle.evaluation.comparison import Comparator
 from recycle.evaluation.matching import match
 from recycle.fusion.contributions import grow, leave_one_out
-from recycle.fusion.nested import FoldEstimate, estimate_fold, folds_to_estimate
+from recycle.fusion.countdown import Countdown
+from recycle.fusion.nested import SELECTION_PART, FoldEstimate, estimate_fold, folds_to_estimate
 from recycle.fusion.objective import FusionObjective
 from recycle.fusion.response import respond
 from recycle.fusion.selection import Selection, select_greedily
 from recycle.fusion.settings import DEFAULTS, HAND_TUNED, EnsembleSettings, parameters_of, settings_of
 from recycle.orchestration.cluster import cluster_resources, largest_node_cpus
-from recycle.orchestration.search import Parameters, Search, SearchTrial, search
+from recycle.orchestration.search import Parameters, Search, SearchTrial, search, seconds_a_fold
 from recycle.orchestration.sharded_objective import ShardedObjective
 from recycle.predictions.values import Predictions, concatenate
 from recycle.recipe import Fusion
@@ -31,7 +32,7 @@ from recycle.report.ensemble import DEFAULT_FUSION, TUNED_FUSION, EnsembleStudy,
 from search_spaces.fusion import space
 
 SEARCH_PART = 0.5
-"""Of the time there is; the rest is for the nested estimate, which repeats the search for each fold."""
+"""Of the time there is, with the selection; the rest is for the nested estimate, which repeats both for each fold."""
 
 Tell = Callable[[str], None]
 
@@ -96,8 +97,9 @@ def find_ensemble(task: EnsembleTask, tell: Tell) -> FoundEnsemble:
     shared = ray.put(task.objective)
     models = task.objective.models
     tell(f"Selecting among {len(models)} models, one by one")
-    selection = _select(task, shared)
-    trials = _search(task, selection, tell)
+    countdown = Countdown(task.time_budget_s and task.time_budget_s * SEARCH_PART)
+    selection = _select(task, shared, countdown.left(SELECTION_PART))
+    trials = _search(task, selection, countdown.left(), tell)
     best = max(trials, key=lambda trial: trial.score)  # the first of equals
     tuned = settings_of(best.parameters, models)
     tell("Finding out what the ensemble is worth, and what each model does for it")
@@ -110,17 +112,19 @@ def find_ensemble(task: EnsembleTask, tell: Tell) -> FoundEnsemble:
     return FoundEnsemble(settings, study, estimates, standing)
 
 
-def _select(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]") -> Selection:
+def _select(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]", time_budget_s: float | None) -> Selection:
     """Selects on all nodes where there are several; one process has no messages to wait for."""
     cores, one = int(cluster_resources()["CPU"]), task.objective
     if cores == largest_node_cpus():
-        selection: Selection = ray.get(_start(select_greedily, shared, cpus=cores))
+        selection: Selection = ray.get(_start(select_greedily, shared, DEFAULTS, time_budget_s, cpus=cores))
         return selection
     with closing(ShardedObjective(one.predictions, one.truth, one.folds, one.metric, cores)) as sharded:
-        return select_greedily(sharded)
+        return select_greedily(sharded, time_budget_s=time_budget_s)
 
 
-def _search(task: EnsembleTask, selection: Selection, tell: Tell) -> tuple[SearchTrial, ...]:
+def _search(
+    task: EnsembleTask, selection: Selection, time_budget_s: float | None, tell: Tell
+) -> tuple[SearchTrial, ...]:
     models = task.objective.models
     what = Search(
         name=_name_of(task),
@@ -129,18 +133,15 @@ def _search(task: EnsembleTask, selection: Selection, tell: Tell) -> tuple[Searc
         start=[parameters_of(start, models) for start in (DEFAULTS, selection.settings, HAND_TUNED)],
         seed=task.seed,
     )
-    time_budget_s = task.time_budget_s and task.time_budget_s * SEARCH_PART
     return search(what, task.journal, trials=task.fusion.trials, time_budget_s=time_budget_s, tell=tell)
 
 
 def _estimate(task: EnsembleTask, shared: "ray.ObjectRef[FusionObjective]", trials: int) -> list[FoldEstimate]:
     folds = folds_to_estimate(task.objective)
+    seconds = seconds_a_fold(task.time_budget_s and task.time_budget_s * (1 - SEARCH_PART), len(folds))
     cpus = max(1, largest_node_cpus() // len(folds))
     estimates: list[FoldEstimate] = ray.get(
-        [
-            _start(estimate_fold, shared, _space(task), fold, trials, task.seed, _seconds_a_fold(task), cpus=cpus)
-            for fold in folds
-        ]
+        [_start(estimate_fold, shared, _space(task), fold, trials, task.seed, seconds, cpus=cpus) for fold in folds]
     )
     return estimates
 
@@ -220,21 +221,10 @@ def _space(task: EnsembleTask) -> Callable[[Any], dict[str, Any]]:
     return partial(space, models=task.objective.models, methods=task.fusion.methods)
 
 
-def _seconds_a_fold(task: EnsembleTask) -> float | None:
-    """Folds that do not run side by side share the time there is."""
-    folds = len(folds_to_estimate(task.objective))
-    side_by_side = min(folds, largest_node_cpus())
-    return task.time_budget_s and task.time_budget_s * (1 - SEARCH_PART) * side_by_side / folds
-
-
 def _name_of(task: EnsembleTask) -> str:
     """Names a search by all that its scores depend on, so that no other continues it."""
-    predictions = task.objective.predictions
-    columns = hashlib.blake2b(digest_size=8)
-    for column in (predictions.image_ids, predictions.model_ids, predictions.boxes, predictions.scores):
-        columns.update(column.tobytes())
-    columns.update(repr((predictions.models, task.fusion.metric, task.fusion.methods, task.seed)).encode())
-    return f"fusion-{columns.hexdigest()}"
+    content = repr((task.fusion.methods, task.seed)).encode()
+    return f"fusion-{hashlib.blake2b(task.objective.digest() + content, digest_size=8).hexdigest()}"
 
 
 def _start(function: Callable[..., Any], *arguments: Any, cpus: int) -> Any:  # noqa: ANN401 - ray's references

@@ -4,8 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recycle.data.coco import Dataset
+from recycle.data.folds import Folds
+from recycle.data.pseudo_images import places
 from recycle.models.cost import relative_cost
-from recycle.recipe import Model
+from recycle.paths import probes_folder
+from recycle.recipe import Model, PseudoLabels
+from recycle.training.member import MemberPlan
 from recycle.training.probes import read_probe
 
 SECONDS_A_UNIT_ON_A_GPU = 6e-4
@@ -36,24 +41,43 @@ class Expectation:
     measured_on: tuple[str, ...]
 
 
-def expect(settings: Model, images: int, probes: Path) -> Expectation:
+def expect(settings: Model, images: int, probes: Path, pseudo: PseudoLabels | None = None) -> Expectation:
     """Expects what training on so many images takes.
 
     Args:
         settings: The model; each of its phases is expected on its own.
         images: Images of the training part.
         probes: Folder of measured speeds.
+        pseudo: How the first phase is trained on pseudo-labelled images too; None where there are none.
 
     Raises:
         DataError: If a file there does not hold a probe.
     """
-    phases = [_expect_phase(phase, images, probes) for phase in settings.in_phases()]
+    first = images + (places(images, pseudo.mixing, pseudo.share) if pseudo else 0)
+    models: Sequence[Model] = settings.in_phases()
+    phases = [_expect_phase(phase, images if position else first, probes) for position, phase in enumerate(models)]
     return Expectation(
         steps=sum(phase.steps for phase in phases),
         seconds=sum(phase.seconds for phase in phases),
         memory_gib=max(phase.memory_gib for phase in phases),
         measured_on=_devices(phases),
     )
+
+
+def expect_member(plan: MemberPlan, train: Dataset, folds: Folds) -> Expectation:
+    """Expects what training a member takes, by the speeds that were measured on this machine.
+
+    Args:
+        plan: The member.
+        train: All training images.
+        folds: The fold of each of them.
+
+    Raises:
+        DataError: If a file of measured speeds does not hold a probe.
+    """
+    inside = sum(fold == plan.fold for fold in folds.assignment.values())
+    pseudo = plan.pseudo.settings if plan.pseudo else None
+    return expect(plan.settings, len(train.images) - inside, probes_folder(), pseudo)
 
 
 def expected_seconds_an_image(settings: Model) -> float:

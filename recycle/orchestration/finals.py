@@ -129,7 +129,7 @@ class Finals:
         return [value for seed in range(1, seeds + 1) if (value := self._value(name, seed)) is not None]
 
     def _train(self, wanted: Sequence[tuple[str, int]]) -> dict[str, str]:
-        """Gives the reason why trainings failed, by name; empty where none did."""
+        """Gives the reasons why trainings failed, those of all seeds of a name together; empty where none did."""
         of_name = {(name, seed): self._plans(name, seed) for name, seed in wanted}
         missing = [plan for plans in of_name.values() for plan in plans if not _is_finished(plan)]
         failed: dict[str, str] = {}
@@ -138,10 +138,10 @@ class Finals:
                 plan.oof.unlink(missing_ok=True)  # of another key
         if missing:
             failed = self._run(missing)
-        return {
-            name: "; ".join(failed[plan.name] for plan in plans if plan.name in failed)
-            for (name, _), plans in of_name.items()
-        }
+        reasons: dict[str, list[str]] = {name: [] for name, _ in wanted}
+        for (name, _), plans in of_name.items():
+            reasons[name] += [failed[plan.name] for plan in plans if plan.name in failed]
+        return {name: "; ".join(dict.fromkeys(told)) for name, told in reasons.items()}
 
     def _run(self, plans: Sequence[MemberPlan]) -> dict[str, str]:
         paths = self._candidates.paths

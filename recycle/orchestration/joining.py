@@ -10,6 +10,7 @@ from recycle.fusion.joining import JoiningGain
 from recycle.fusion.pixel_joining import PixelJoiningGain
 from recycle.fusion.settings import settings_of
 from recycle.fusion.voting_objective import voting_of
+from recycle.orchestration.plan import digest
 from recycle.orchestration.round_records import kept_rounds
 from recycle.orchestration.run_contents import RunContents, read_run
 from recycle.predictions.parquet import read_parquet
@@ -39,6 +40,19 @@ def read_joining(recipe: Recipe, prepared: PreparedData) -> Joining | None:
             f"(digest {run.prepared.digest} instead of {prepared.digest})"
         )
     return _joining_pixels(run, recipe) if recipe.task == "segmentation" else _joining_boxes(run, recipe)
+
+
+def ensemble_digest(recipe: Recipe) -> str:
+    """Digest of what decides the gains of joining the ensemble that a recipe names; empty if it names none.
+
+    Raises:
+        ResumeError: If there is no run in its folder.
+    """
+    if not recipe.search.ensemble:
+        return ""
+    run = read_run(Path(recipe.search.ensemble))
+    kept = kept_rounds(run.paths)
+    return digest([run.study and run.study["parameters"], [m.key for m in run.members if m.round_index in kept]])
 
 
 def _joining_boxes(run: RunContents, recipe: Recipe) -> Joining:

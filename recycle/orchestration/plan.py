@@ -24,6 +24,7 @@ DECISIVE_PACKAGES = (
     "ultralytics",
     "numpy",
     "albumentations",
+    "effdet",
     "pycocotools",
     "segmentation-models-pytorch",
 )

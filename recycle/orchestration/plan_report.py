@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from recycle.data.prepare import PreparedData, prepare_data
-from recycle.data.pseudo_images import places
 from recycle.orchestration.cluster import require_resources
 from recycle.orchestration.data_source import data_source
 from recycle.orchestration.expectation import expect
@@ -18,7 +17,7 @@ from recycle.orchestration.nodes import Needs, Node
 from recycle.orchestration.probing import probe_models
 from recycle.orchestration.scheduling import Job, seconds_until_done
 from recycle.paths import RunPaths, probes_folder
-from recycle.recipe import Fold, Model, Recipe
+from recycle.recipe import Fold, Model, PseudoLabels, Recipe
 from recycle.report.plan import Plan, PlannedMember, plan_summary, plan_table
 
 IMAGES_OF_REFERENCE = 4883
@@ -70,7 +69,10 @@ def show_plan(recipe: Recipe, prepared: PreparedData | None, gpus: int | None, p
     else:
         count, images = _counted(prepared), f"{len(prepared.train.images):,} training images"
     rounds = [
-        [_planned(model, fold, _seen(count(fold), recipe, index), probes) for model, fold in _trained(recipe, index)]
+        [
+            _planned(model, fold, count(fold), probes, recipe.pseudo_labels if index else None)
+            for model, fold in _trained(recipe, index)
+        ]
         for index in range(recipe.rounds + 1)
     ]
     members = [member for one in rounds for member in one]
@@ -98,19 +100,13 @@ def _trained(recipe: Recipe, round_index: int) -> Iterator[tuple[Model, Fold]]:
             yield model, fold
 
 
-def _seen(labelled: int, recipe: Recipe, round_index: int) -> int:
-    """Images of an epoch, pseudo-labelled ones included."""
-    settings = recipe.pseudo_labels
-    return labelled + (places(labelled, settings.mixing, settings.share) if round_index else 0)
-
-
 def _prepared(recipe: Recipe, data: Path) -> PreparedData:
     with TemporaryDirectory() as folder:
         return prepare_data(recipe.data, recipe.seed, data, RunPaths(Path(folder)), recipe.task)
 
 
-def _planned(model: Model, fold: Fold, images: int, probes: Path) -> PlannedMember:
-    expected = expect(model, images, probes)
+def _planned(model: Model, fold: Fold, images: int, probes: Path, pseudo: PseudoLabels | None) -> PlannedMember:
+    expected = expect(model, images, probes, pseudo)
     return PlannedMember(
         member_name(model, fold), model, expected.steps, expected.seconds, expected.memory_gib, expected.measured_on
     )

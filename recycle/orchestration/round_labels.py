@@ -65,8 +65,16 @@ def labels_of(task: RoundTask[FusedOfTask], console: Console) -> LabelsRecord:
 
 def latest_members(members: Sequence[FinishedMember]) -> dict[tuple[str, Fold], FinishedMember]:
     """The members of the latest round by their model's name in the recipe and their fold."""
-    ordered = sorted(members, key=lambda entry: entry.round_index)
-    return {(name_in_recipe(entry.model), entry.fold): entry for entry in ordered}
+    return {(name_in_recipe(entry.model), entry.fold): entry for entry in _by_round(members)}
+
+
+def latest_models(members: Sequence[FinishedMember]) -> dict[str, str]:
+    """The models of the latest round that has one with out-of-fold predictions, by their name in the recipe."""
+    return {name_in_recipe(entry.model): entry.model for entry in _by_round(members) if entry.oof}
+
+
+def _by_round(members: Sequence[FinishedMember]) -> list[FinishedMember]:
+    return sorted(members, key=lambda entry: entry.round_index)
 
 
 def _label(task: RoundTask[FusedOfTask], console: Console) -> LabelsRecord:

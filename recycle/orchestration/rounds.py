@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from recycle.errors import ResumeError
 from recycle.orchestration.ledger import FinishedMember
 from recycle.orchestration.plan import learning_from, plan_members
-from recycle.orchestration.round_labels import RoundTask, labels_of
+from recycle.orchestration.round_labels import RoundTask, labels_of, latest_models
 from recycle.orchestration.round_records import LabelsRecord, read_gate, write_gate
 from recycle.orchestration.task_rounds import FusedOfTask, TaskRounds
 from recycle.recipe import PseudoLabels, name_in_recipe
@@ -59,6 +60,7 @@ def add_rounds(
         The ensemble that stands in the end.
 
     Raises:
+        ResumeError: If a round was kept whose members are gone and cannot be trained again.
         RecycleError: If labels cannot be made.
     """
     paths, wanted = fused.run.paths, fused.run.recipe.rounds
@@ -91,6 +93,8 @@ def _make_round(
     finished, failed = train(_plans(task, labels))
     former = replace(former, run=replace(former.run, failed={**former.run.failed, **failed}))
     if not any(entry.oof for entry in finished):
+        if decided:
+            raise ResumeError(_why_lost(task, failed))
         return former, GateReport(False, "no member that leaves out a fold could be trained")
     with_round = replace(former.run, members=[*former.run.members, *finished])
     candidate = task.by_task.fuse(with_round, console, time_budget_s=budget())
@@ -98,6 +102,16 @@ def _make_round(
     pairs = _pairs(task, finished)
     gate = decided or task.by_task.pass_gate(former, candidate, pairs, settings.max_class_fall)
     return candidate if gate.is_kept else former, gate
+
+
+def _why_lost(task: RoundTask[FusedOfTask], failed: Mapping[str, str]) -> str:
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items()) or "there was no time"
+    record = task.former.run.paths.gate_record(task.round_index)
+    return (
+        f"{record}: round {task.round_index} was kept, but files of its members are gone, and none that leaves out a "
+        f"fold could be trained again ({reasons}); put the files back, continue with more time, or delete this record "
+        "to have the round decided anew"
+    )
 
 
 def _plans(task: RoundTask[FusedOfTask], labels: LabelsRecord) -> list[MemberPlan]:
@@ -126,7 +140,7 @@ def _with_labels(
 
 def _pairs(task: RoundTask[FusedOfTask], finished: Sequence[FinishedMember]) -> Mapping[str, str]:
     """For each model of the round the one that it went on from, in the latest round that has it."""
-    latest = {name: entry.model for (name, fold), entry in task.parents.items() if fold != "all"}
+    latest = latest_models(task.former.run.members)
     return {entry.model: latest[name_in_recipe(entry.model)] for entry in finished if entry.oof}
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from recycle.data.prepare import PreparedData
 from recycle.orchestration.deadline import Clock, Deadline, plan_until
-from recycle.orchestration.expectation import expect
+from recycle.orchestration.expectation import expect_member
 from recycle.orchestration.nodes import Node
 from recycle.orchestration.probing import probe_models
 from recycle.paths import probes_folder
@@ -93,8 +93,7 @@ def _is_known(model: Model, probes: Path) -> bool:
 
 
 def _expected(plan: MemberPlan, prepared: PreparedData) -> PlannedMember:
-    inside = list(prepared.folds.assignment.values()).count(plan.fold)  # type: ignore[arg-type]
-    expected = expect(plan.settings, len(prepared.train.images) - inside, probes_folder())
+    expected = expect_member(plan, prepared.train, prepared.folds)
     member = PlannedMember(
         plan.name, plan.settings, expected.steps, expected.seconds, expected.memory_gib, expected.measured_on
     )

@@ -119,14 +119,14 @@ def search(
         what: The search.
         journal: Optuna's journal; a search of this name that it holds is continued.
         trials: How many settings are scored in all, at least 1.
-        time_budget_s: Ends the search earlier after so many seconds.
+        time_budget_s: Ends the search earlier after so many seconds, but not before its first trial.
         tell: Takes lines about how far the search is.
 
     Returns:
         All scored settings in the order in which they were suggested.
 
     Raises:
-        RecipeError: If there is less than one trial, or not one was scored in time.
+        RecipeError: If there is less than one trial.
         TrainingError: If a setting could not be scored.
     """
     if trials < 1:
@@ -135,10 +135,10 @@ def search(
         study = open_study(what.name, journal)
         known = len(_scored(study))
         tell(f"Searching settings: {trials} trials, {known} of them known before; journal: {journal}")
-        if known < trials:
+        if known < trials and time_budget_s != 0:
             _run(what, study, trials - known, time_budget_s, Progress(known, trials, tell))
-    if not _scored(study):
-        raise RecipeError(f"not one setting could be scored in a time budget of {time_budget_s:g} s")
+        if not _scored(study):  # Tune takes seconds to start, which may be more than there is time for
+            _score_one(what, study)
     return tuple(SearchTrial(_parameters(trial), float(trial.value or 0)) for trial in _scored(study))
 
 
@@ -159,6 +159,21 @@ def open_study(name: str, journal: Path) -> optuna.Study:
     return study
 
 
+def seconds_a_fold(time_budget_s: float | None, folds: int) -> float | None:
+    """What each fold's estimate gets of the time there is: those that do not run side by side share it."""
+    return time_budget_s and time_budget_s * min(folds, largest_node_cpus()) / folds
+
+
+def untried(start: Sequence[Parameters], trials: Sequence[optuna.trial.FrozenTrial]) -> list[dict[str, Any]]:
+    """Returns the settings to start from that none of these trials tried; what a space does not suggest is alike."""
+    known = [_parameters(trial) for trial in trials]
+    return [
+        dict(point)
+        for point in start
+        if not any(all(one.get(name, value) == value for name, value in point.items()) for one in known)
+    ]
+
+
 def _scored(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
 
@@ -173,7 +188,7 @@ def _run(what: Search, study: optuna.Study, trials: int, time_budget_s: float | 
         space=partial(suggest_whole, what.space),
         metric=SCORE,
         mode="max",
-        points_to_evaluate=[dict(parameters) for parameters in what.start] if finished == 0 else None,
+        points_to_evaluate=untried(what.start, _scored(study)),
         sampler=sampler,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -195,6 +210,15 @@ def _run(what: Search, study: optuna.Study, trials: int, time_budget_s: float | 
             algorithm.finish()
     if results.errors:
         raise TrainingError(f"a setting could not be scored: {results.errors[0]}")
+
+
+def _score_one(what: Search, study: optuna.Study) -> None:
+    """Scores the first setting in this process."""
+    for parameters in what.start[:1]:
+        study.enqueue_trial(dict(parameters))
+    trial = study.ask()
+    constants = suggest_whole(what.space, trial)
+    study.tell(trial, what.score({**trial.params, **constants}))
 
 
 def _run_config(folder: str, progress: "Progress") -> tune.RunConfig:

@@ -21,7 +21,7 @@ from recycle.orchestration.data_source import data_source
 from recycle.orchestration.early_stopping import StoppingRules
 from recycle.orchestration.finals import Finals, FinalsPlan, name_of
 from recycle.orchestration.image_caches import image_caches_removed
-from recycle.orchestration.joining import read_joining
+from recycle.orchestration.joining import ensemble_digest, read_joining
 from recycle.orchestration.open_run import open_run, recorded_data
 from recycle.orchestration.plan import digest, image_cache_name
 from recycle.orchestration.prepare_run import prepare_run
@@ -222,8 +222,8 @@ def _study_name(work: _Searched) -> str:
     """Names a search by all that its values depend on, so that no other continues it."""
     search, candidates = work.recipe.search, work.candidates
     model = work.model.model_dump(mode="json", exclude={"resources"})
-    settings = search.model_dump(mode="json", include={"folds", "ensemble", "small"})
-    sought = [work.recipe.search_space, work.recipe.search_metric]
+    settings = search.model_dump(mode="json", include={"folds", "small"})
+    sought = [work.recipe.search_space, work.recipe.search_metric, ensemble_digest(work.recipe)]
     return f"training-{work.model.name}-{digest([model, settings, sought, candidates.digest, work.recipe.seed])[:12]}"
 
 

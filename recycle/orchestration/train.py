@@ -18,7 +18,7 @@ from recycle.orchestration.autoscaling import ask_for, nodes_that_may_come, star
 from recycle.orchestration.cluster import cluster_resources, misfit
 from recycle.orchestration.deadline import Deadline
 from recycle.orchestration.durations import Durations
-from recycle.orchestration.expectation import Expectation, expect
+from recycle.orchestration.expectation import Expectation, expect_member
 from recycle.orchestration.failures import cause_of, details_of, reason_of
 from recycle.orchestration.nodes import Claim, Needs
 from recycle.orchestration.open_nodes import OpenNodes
@@ -26,7 +26,6 @@ from recycle.orchestration.progress_board import ActorHandle, start_progress_boa
 from recycle.orchestration.retries import Failure, nodes_to_avoid, why_given_up
 from recycle.orchestration.run_storage import receive_member
 from recycle.orchestration.scheduling import Job, Occupation, place
-from recycle.paths import probes_folder
 from recycle.report.progress import Display, Snapshot
 from recycle.training.member import MemberOutcome, MemberPlan, TrainingData
 from recycle.training.progress import Progress
@@ -88,7 +87,7 @@ class MemberTraining:
         attempt_log: AttemptLog,
         deadline: Deadline | None = None,
     ) -> None:
-        expected = {plan.name: _expect(plan, data) for plan in plans}
+        expected = {plan.name: expect_member(plan, data.train, data.folds) for plan in plans}
         self._durations = Durations(
             {plan.name: plan.settings.name for plan in plans}, {name: one.seconds for name, one in expected.items()}
         )
@@ -286,11 +285,6 @@ class MemberTraining:
         )
         self._display.show(snapshot)
         write_json(asdict(snapshot), self._progress_file)
-
-
-def _expect(plan: MemberPlan, data: TrainingData) -> Expectation:
-    inside = sum(fold == plan.fold for fold in data.folds.assignment.values())
-    return expect(plan.settings, len(data.train.images) - inside, probes_folder())
 
 
 def _needs(plan: MemberPlan, expected: Expectation) -> Needs:

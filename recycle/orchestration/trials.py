@@ -22,8 +22,9 @@ from recycle.orchestration.search import (
     open_study,
     suggest_whole,
     tune_settings,
+    untried,
 )
-from recycle.orchestration.training_searcher import CHANGES, NUMBER, Tell, TrainingSearcher
+from recycle.orchestration.training_searcher import CHANGES, NUMBER, Tell, TrainingSearcher, changes_of
 from recycle.orchestration.trial_budget import TrialBudget
 from recycle.recipe import Resources
 
@@ -129,8 +130,8 @@ def _run(
         endings=scheduler.endings,
         tell=tell,
         forget=what.forget,
-        space=partial(suggest_whole, partial(_suggest, what)),
-        points_to_evaluate=[dict(point) for point in what.start] if not before else None,
+        space=partial(suggest_whole, partial(_suggest, what, _unchanged_number(what, study))),
+        points_to_evaluate=untried(what.start, ended(study)),
         # A sampler with the seed alone would repeat its first suggestions after every interruption.
         sampler=optuna.samplers.TPESampler(
             seed=what.seed + len(before), multivariate=True, group=True, n_startup_trials=STARTUP_TRIALS
@@ -159,10 +160,15 @@ def _run(
         searcher.finish()
 
 
-def _suggest(what: TrialSearch, trial: optuna.Trial) -> dict[str, Any]:
-    if trial.number == 0 and not what.start:
-        return {CHANGES: {}}
-    return {CHANGES: what.space(trial)}
+def _unchanged_number(what: TrialSearch, study: optuna.Study) -> int | None:
+    """The number of the next trial if it is to change nothing, as none that ended did."""
+    if what.start or any(not changes_of(trial) for trial in ended(study)):
+        return None
+    return len(study.get_trials(deepcopy=False))
+
+
+def _suggest(what: TrialSearch, unchanged: int | None, trial: optuna.Trial) -> dict[str, Any]:
+    return {CHANGES: {} if trial.number == unchanged else what.space(trial)}
 
 
 def _train(config: dict[str, Any], train: TrialFunction, steps: int) -> None:

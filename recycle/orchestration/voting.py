@@ -15,7 +15,7 @@ from recycle.evaluation.segmentation import PixelCounts, SegmentationComparator,
 from recycle.fusion.pixel_ensemble import VotesEstimate, count_fused, estimate_votes, leave_one_model_out
 from recycle.fusion.voting import VotingSettings
 from recycle.fusion.voting_objective import LabelMap, VotingObjective, parameters_of_voting, voting_of
-from recycle.orchestration.search import Parameters, Search, search
+from recycle.orchestration.search import Parameters, Search, search, seconds_a_fold
 from recycle.predictions.probabilities import ImageProbabilities
 from recycle.recipe import Voting
 from recycle.report.ensemble import DEFAULT_FUSION, TUNED_FUSION, Worth, standing_fusion
@@ -37,7 +37,7 @@ class VotingTask:
         voting: What the recipe says about the search.
         seed: Of all draws.
         journal: Optuna's journal; a search that it holds is continued.
-        time_budget_s: Ends the search after about half of so many seconds; None lets it try all it should.
+        time_budget_s: Ends search and nested estimate after about so many seconds; None lets them try all they should.
     """
 
     models: Mapping[str, ImageProbabilities]
@@ -129,8 +129,12 @@ def _estimate(
 ) -> list[VotesEstimate]:
     shared, on_core = ray.put(objective), ray.remote(num_cpus=1)(_on_one_core)
     folds = np.unique(objective.folds).tolist()
+    seconds = seconds_a_fold(task.time_budget_s and task.time_budget_s * (1 - SEARCH_PART), len(folds))
     estimates: list[VotesEstimate] = ray.get(
-        [on_core.remote(estimate_votes, shared, _space(task), start, fold, trials, task.seed) for fold in folds]
+        [
+            on_core.remote(estimate_votes, shared, _space(task), start, fold, trials, task.seed, seconds)
+            for fold in folds
+        ]
     )
     return estimates
 

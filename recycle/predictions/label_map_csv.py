@@ -4,7 +4,7 @@ import csv
 import math
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -98,12 +98,6 @@ def is_label_map_csv(path: Path) -> bool:
     except (DataError, UnicodeDecodeError, csv.Error, StopIteration):
         return False
     return text.count(" ") >= FEWEST_PIXELS - 1 and text.replace(" ", "").isdecimal()
-
-
-def named_maps(maps: Mapping[int, LabelMap], file_names: Mapping[int, str]) -> Iterator[PredictedMap]:
-    """Label maps by ascending image id, under their file names."""
-    for image_id in sorted(maps):
-        yield PredictedMap(file_names[image_id], maps[image_id])
 
 
 def _columns(header: list[str], path: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Boxes, class names and mask outlines drawn on images (blue, green, red)."""
+"""Boxes and texts drawn on images (blue, green, red)."""
 
 import colorsys
 from collections.abc import Sequence
@@ -10,9 +10,6 @@ import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
-from recycle.data.coco import Annotation, Dataset, Image
-from recycle.data.images import read_image
-
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) BGR."""
 Colour = tuple[int, int, int]
@@ -21,7 +18,6 @@ Colour = tuple[int, int, int]
 _GOLDEN_ANGLE = 0.381966
 _TEXT_SIZE = 12
 TITLE_HEIGHT = 24
-_TILE = 256
 _GAP = 4
 _WHITE: Colour = (255, 255, 255)
 _BLACK: Colour = (0, 0, 0)
@@ -129,47 +125,3 @@ def titled(picture: Picture, title: str, height: int) -> Picture:
     canvas = np.full((height + TITLE_HEIGHT, picture.shape[1], 3), 255, np.uint8)
     canvas[TITLE_HEIGHT : TITLE_HEIGHT + picture.shape[0]] = picture
     return write_texts(canvas, np.array([[2, TITLE_HEIGHT - 4]]), [title], [_WHITE])
-
-
-def contact_sheet(dataset: Dataset, columns: int, rows: int) -> Picture:
-    """Shows the first images of a data set with their boxes, mask outlines and class names.
-
-    Args:
-        dataset: Images lie at `folder / file_name`; masks are outlined if they are polygons.
-        columns: Images in a row.
-        rows: Rows of images; places for which there is no image stay white.
-
-    Returns:
-        One BGR picture; each image is scaled to fit a square of 256 pixels.
-
-    Raises:
-        DataError: If an image cannot be read.
-    """
-    pitch = _TILE + _GAP
-    sheet = np.full((rows * pitch + _GAP, columns * pitch + _GAP, 3), 255, np.uint8)
-    by_image = dataset.annotations_by_image()
-    for place, image in enumerate(dataset.images[: columns * rows]):
-        tile = _annotated_tile(dataset, image, by_image[image.id])
-        top, left = (_GAP + pitch * step for step in divmod(place, columns))
-        sheet[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
-    return sheet
-
-
-def _annotated_tile(dataset: Dataset, image: Image, annotations: Sequence[Annotation]) -> Picture:
-    scale = _TILE / max(image.width, image.height)
-    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
-    picture = read_image(dataset.path_of(image), image.width, image.height)
-    tile = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    labels = [dataset.label_of[annotation.category_id] for annotation in annotations]
-    for annotation, label in zip(annotations, labels, strict=True):
-        cv2.polylines(tile, _outlines(annotation, scale), True, class_colour(label), 1, cv2.LINE_AA)
-    corners = [(x, y, x + width, y + height) for x, y, width, height in (each.bbox for each in annotations)]
-    boxes = np.array(corners, np.float64).reshape(-1, 4) * scale
-    return draw_boxes(
-        tile, boxes, [dataset.class_names[label] for label in labels], [class_colour(label) for label in labels]
-    )
-
-
-def _outlines(annotation: Annotation, scale: float) -> list[npt.NDArray[np.int32]]:
-    polygons = annotation.segmentation if isinstance(annotation.segmentation, list) else []
-    return [np.rint(np.array(polygon).reshape(-1, 2) * scale).astype(np.int32) for polygon in polygons]

@@ -6,7 +6,6 @@ from typing import Any
 
 from scipy import stats
 
-from recycle.evaluation.bootstrap import Interval
 from recycle.evaluation.seeds import SeedsComparison
 
 DEFAULT = "default"
@@ -115,22 +114,6 @@ class TrainingStudy:
         return {**asdict(self), "rank_correlation": self.rank_correlation}
 
 
-def study_from_json(document: Mapping[str, Any]) -> TrainingStudy:
-    """Makes a study of the document that `TrainingStudy.to_json` made of it."""
-    compared = document["comparison"]
-    return TrainingStudy(
-        model=document["model"],
-        value=document["value"],
-        trials=[TrialRecord(**{**one, "curve": _curve(one["curve"])}) for one in document["trials"]],
-        importances=Importances(**document["importances"]),
-        finalists=[Finalist(**one) for one in document["finalists"]],
-        winner=document["winner"],
-        challenger=document["challenger"],
-        comparison=SeedsComparison(**{**compared, "interval": Interval(**compared["interval"])}) if compared else None,
-        remarks=document["remarks"],
-    )
-
-
 def verdict(study: TrainingStudy) -> str:
     """Whether what was found is better than the model as it was, in a sentence."""
     if study.best is None:
@@ -146,7 +129,3 @@ def verdict(study: TrainingStudy) -> str:
         f"{study.challenger} is {told[compared.interval.verdict]} the default: over {len(compared.scores)} seeds "
         f"its mean {study.value} differs by {compared.difference:+.4f} ({low:+.4f} to {high:+.4f})."
     )
-
-
-def _curve(curve: Mapping[str, float]) -> dict[int, float]:
-    return {int(epoch): score for epoch, score in curve.items()}

@@ -69,6 +69,11 @@ def test_only_images_that_both_cover_count() -> None:
     np.testing.assert_allclose(result.errors, [[1, 1, 0], [1, 1, 1], [0, 1, 1]], atol=1e-12)
 
 
+def test_on_common_images_without_objects_models_find_the_same() -> None:
+    one, other = (match(found([], images=images), TRUTH) for images in ((0, 1), (1, 2)))
+    np.testing.assert_array_equal(agreement({"one": one, "other": other}).found, np.ones((2, 2)))
+
+
 def test_matrices_of_random_models_are_symmetric_and_never_undefined() -> None:
     rng = np.random.default_rng(0)
     truth = random_truth(rng)

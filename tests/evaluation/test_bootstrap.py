@@ -1,11 +1,13 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from recycle.errors import DataError
-from recycle.evaluation.average_precision import mean_average_precision
-from recycle.evaluation.bootstrap import Interval, difference, interval, resample
+from recycle.evaluation.average_precision import drawn_mean_average_precisions, mean_average_precision
+from recycle.evaluation.bootstrap import RESAMPLES, Interval, Seed, difference, draw_images, interval, seeds_for
 from recycle.evaluation.matching import MISSED, Matches, match, merge
 from tests.evaluation.scenes import found, random_predictions, random_truth, truth_of
 
@@ -35,6 +37,18 @@ def random_matches(seed: int, competitors: int) -> list[Matches]:
     rng = np.random.default_rng(seed)
     truth = random_truth(rng)
     return [match(random_predictions(rng, truth, boxes=100 * n + 100), truth) for n in range(competitors)]
+
+
+def resample(
+    competitors: Sequence[Matches],
+    groups: npt.NDArray[np.int64] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: Seed = 0,
+) -> npt.NDArray[np.float64]:
+    """Scores of competitors in the same draws of the images, shape (resamples, competitors)."""
+    draws = draw_images(competitors[0], groups, resamples=resamples, seed=seed)
+    return np.stack([drawn_mean_average_precisions(matches, draws) for matches in competitors], axis=1)
 
 
 def test_intervals_cover_the_true_value_about_as_often_as_they_say() -> None:
@@ -71,6 +85,13 @@ def test_each_competitor_is_scored_on_the_same_draws_whoever_else_is_there() -> 
     assert not np.array_equal(together, resample(competitors, resamples=20, seed=4))
 
 
+def test_seeds_of_further_parts_draw_anew() -> None:
+    matches = random_matches(1, 1)
+    first, second = (resample(matches, resamples=20, seed=(3, part)) for part in (0, 1))
+    np.testing.assert_array_equal(first, resample(matches, resamples=20, seed=3))
+    assert not np.array_equal(first, second)
+
+
 def test_images_of_one_group_are_drawn_together() -> None:
     """With all images in one group every draw is the data set itself."""
     matches = random_matches(2, 1)[0]
@@ -100,20 +121,25 @@ def test_percentiles() -> None:
     assert (found_interval.low, found_interval.high) == pytest.approx((0.025, 0.975))
 
 
+@pytest.mark.parametrize("among", [0, 1, 5, 10, 60])
+def test_enough_draws_lie_beyond_the_ends_of_intervals_that_are_looked_at_together(among: int) -> None:
+    seeds = seeds_for(among, 3)
+    assert len(set(seeds)) == len(seeds)
+    samples = np.arange(len(seeds) * RESAMPLES, dtype=np.float64)
+    ends = interval(samples, among=max(among, 1))
+    assert (samples < ends.low).sum() >= 5
+    assert (samples > ends.high).sum() >= 5
+
+
 def test_what_cannot_be_compared_is_refused() -> None:
     truth = truth_of([(0, 0, (10, 10, 40, 40))])
     one = match(found([]), truth)
     cases = [
-        ([], {}, "at least one"),
-        ([one, match(found([], images=(0, 1)), truth)], {}, "same image_ids, but those of competitor 1 differ"),
-        ([one, match(found([]), truth, (0.75,))], {}, "same iou_thrs"),
-        ([one, match(found([]), truth_of([(0, 1, (10, 10, 40, 40))]))], {}, "same truth_labels"),
-        ([one, replace(one, classes=9)], {}, "same classes"),
-        ([one], {"groups": np.arange(2)}, r"each of 3 images, but got shape \(2,\)"),
-        ([one], {"resamples": 0}, "resamples=0"),
+        ({"groups": np.arange(2)}, r"each of 3 images, but got shape \(2,\)"),
+        ({"resamples": 0}, "resamples=0"),
     ]
-    for competitors, settings, message in cases:
+    for settings, message in cases:
         with pytest.raises(DataError, match=message):
-            resample(competitors, **settings)  # type: ignore[arg-type]
+            draw_images(one, **settings)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="5 and 6"):
         difference(np.zeros(5), np.zeros(6))

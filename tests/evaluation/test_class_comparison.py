@@ -5,6 +5,7 @@ import pytest
 
 from recycle.errors import DataError
 from recycle.evaluation.average_precision import class_average_precisions
+from recycle.evaluation.bootstrap import RESAMPLES, Interval, Samples, interval
 from recycle.evaluation.class_comparison import compare_classes
 from recycle.evaluation.matching import match
 from tests.evaluation.scenes import Box, found, random_predictions, random_truth, truth_of
@@ -35,6 +36,20 @@ def test_scores_are_those_of_the_classes_and_lie_around_their_intervals() -> Non
     assert [row.score for row in rows] == class_average_precisions(one)[0, :4].tolist()
     assert [row.other for row in rows] == class_average_precisions(other)[0, :4].tolist()
     assert all(row.interval.low <= row.difference <= row.interval.high for row in rows)
+
+
+def test_intervals_of_many_classes_come_from_more_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    def told(samples: Samples, *, among: int = 1) -> Interval:
+        lengths.append(len(samples))
+        return interval(samples, among=among)
+
+    monkeypatch.setattr("recycle.evaluation.class_comparison.interval", told)
+    truth = truth_of([(image, image % 15, BOX) for image in IMAGES], images=30, classes=15)
+    one = match(found([(image, image % 15, BOX, 0.5) for image in IMAGES], images=IMAGES), truth)
+    compare_classes(one, one, GROUPS, seed=0)
+    assert lengths == [3 * RESAMPLES] * 15
 
 
 def test_other_images_are_refused() -> None:

@@ -12,19 +12,19 @@ from recycle.predictions.values import Predictions
 from tests.evaluation.scenes import found, truth_of
 
 IMAGES = 40
+BOX = (10.0, 10.0, 50.0, 50.0)
 
 
-def scene(hit_rate: float, seed: int = 0) -> tuple[Dataset, Predictions]:
+def scene(hit_rate: float, seed: int = 0, *, repeats: int = 1) -> tuple[Dataset, Predictions]:
     """One object an image, of two classes in turn; a part of them is found, the others are missed by far."""
     rng = np.random.default_rng(seed)
-    box = (10.0, 10.0, 50.0, 50.0)
-    truth = truth_of([(image, image % 2, box) for image in range(IMAGES)], images=IMAGES)
-    hits = rng.random(IMAGES) < hit_rate
+    hits, scores = np.tile(rng.random(IMAGES) < hit_rate, repeats), np.tile(rng.uniform(0.1, 1, IMAGES), repeats)
+    images = range(len(hits))
+    truth = truth_of([(image, image % 2, BOX) for image in images], images=len(images))
     boxes = [
-        (image, image % 2, box if hit else (100.0, 80.0, 50.0, 50.0), float(rng.uniform(0.1, 1)))
-        for image, hit in enumerate(hits)
+        (image, image % 2, BOX if hits[image] else (100.0, 80.0, 50.0, 50.0), float(scores[image])) for image in images
     ]
-    return truth, found(boxes, images=range(IMAGES))
+    return truth, found(boxes, images=images)
 
 
 def comparator(truth: Dataset, parts: int = 1, seed: int = 0) -> Comparator:
@@ -92,6 +92,28 @@ def test_groups_of_images_widen_the_interval() -> None:
         interval = judge.rate()["model"].interval
         widths.append(interval.high - interval.low)
     assert widths[0] != widths[1]
+
+
+def test_draws_of_equally_large_parts_are_independent() -> None:
+    """Of two alike parts that are drawn apart, the mean lies within a root of two less than one of them."""
+    widths = []
+    for parts in (1, 2):
+        truth, predictions = scene(0.6, repeats=parts)
+        images = np.arange(parts * IMAGES)
+        judge = Comparator(truth, {i: i for i in images.tolist()}, np.split(images, parts), "map50", seed=0)
+        judge.add("model", predictions)
+        interval = judge.rate()["model"].interval
+        widths.append(interval.high - interval.low)
+    assert widths[1] == pytest.approx(widths[0] / np.sqrt(2), rel=0.1)
+
+
+def test_parts_that_a_competitor_does_not_cover_do_not_count() -> None:
+    truth, predictions = scene(0.6)
+    first = predictions.of_images(np.arange(IMAGES // 2))
+    judge, alone = comparator(truth, parts=2), comparator(truth)
+    for one in (judge, alone):
+        one.add("half", first)
+    assert judge.rate() == alone.rate()
 
 
 def test_thresholds_are_those_of_the_metrics() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import jaccard_score
 
 from recycle.errors import DataError
+from recycle.evaluation.bootstrap import RESAMPLES, Interval, Samples, interval
 from recycle.evaluation.segmentation import (
     PixelCounts,
     SegmentationComparator,
@@ -122,12 +123,37 @@ def test_classes_are_compared_all_at_once() -> None:
     assert classes[0].interval.low < alone.interval.low < alone.interval.high < classes[0].interval.high
 
 
+def test_intervals_of_many_classes_come_from_more_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    def told(samples: Samples, *, among: int = 1) -> Interval:
+        lengths.append(len(samples))
+        return interval(samples, among=among)
+
+    monkeypatch.setattr("recycle.evaluation.segmentation.interval", told)
+    counts = count_pixels(random_maps(1, 10, classes=15), 15)
+    compare_class_ious(counts, counts, {i: i for i in range(10)}, 0)
+    assert lengths == [3 * RESAMPLES] * 15
+
+
 def test_a_score_over_parts_is_their_mean() -> None:
     counts = count_pixels(random_maps(3, 10), 3)
     judge = comparator(10, parts=2)
     judge.add("one", counts)
     halves = [mean_iou(counts.of_images(np.arange(start, start + 5))) for start in (0, 5)]
     assert judge.rate()["one"].score == pytest.approx(np.mean(halves))
+
+
+def test_draws_of_equally_large_parts_are_independent() -> None:
+    """Of two alike parts that are drawn apart, the mean lies within a root of two less than one of them."""
+    widths = []
+    for parts in (1, 2):
+        maps = [(40 * part + i, true, given) for part in range(parts) for i, true, given in random_maps(3, 40)]
+        judge = comparator(40 * parts, parts)
+        judge.add("one", count_pixels(maps, 3))
+        interval = judge.rate()["one"].interval
+        widths.append(interval.high - interval.low)
+    assert widths[1] == pytest.approx(widths[0] / np.sqrt(2), rel=0.1)
 
 
 def test_competitors_on_other_images_are_not_compared() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, logit
 
 from recycle.data.coco import Dataset
+from recycle.errors import DataError
 from recycle.fusion.calibration import (
     FEWEST,
     Calibrator,
@@ -170,3 +171,13 @@ def test_folds_of_images_in_any_order() -> None:
     folds = alternating_folds(truth, 3)
     for each in (truth, turned):
         assert folds_of(np.array([4, 0, 4, 2]), each, folds).tolist() == [1, 0, 1, 2]
+
+
+@pytest.mark.parametrize("calibration", KINDS)
+@pytest.mark.parametrize("image", [1, 7])
+def test_images_that_are_not_in_the_data_set_are_refused(calibration: Calibration, image: int) -> None:
+    whole = truth_of([(0, 0, (10, 10, 40, 40))])
+    truth, folds = whole.subset([0, 2]), alternating_folds(whole)
+    oof = found([(image, 0, (10, 10, 40, 40), 0.5)], images=[image])
+    with pytest.raises(DataError, match=f"must be of images of the data set, but got image_id={image}"):
+        calibrated_out_of_fold(oof, truth, folds, calibration)

@@ -33,7 +33,9 @@ def test_equal_to_ensemble_boxes(method: Method, weights: tuple[float, ...]) -> 
     for image in np.unique(value.image_ids).tolist():
         covering = [model for model in (0, 1) if image in value.coverage[model]]
         rows = [kept & (value.image_ids == image) & (value.model_ids == model) for model in covering]
-        options: dict[str, Any] = {"thresh": 0.05} if method == "soft_nms" else {}
+        # Weights make its scores as many times smaller as there are models.
+        thresh = 0.05 / (len(covering) if weights else 1)
+        options: dict[str, Any] = {"thresh": thresh} if method == "soft_nms" else {}
         boxes, scores, labels = THEIRS[method](
             [value.boxes[row] / SCALE for row in rows],
             [value.scores[row] for row in rows],
@@ -47,6 +49,16 @@ def test_equal_to_ensemble_boxes(method: Method, weights: tuple[float, ...]) -> 
         np.testing.assert_allclose(mine.boxes, boxes[order] * SCALE, atol=1e-4)
         np.testing.assert_allclose(mine.scores, scores[order], atol=1e-6)
         np.testing.assert_array_equal(mine.labels, labels[order])
+
+
+@pytest.mark.parametrize("method", ["nms", "soft_nms"])
+def test_weights_that_are_nearly_equal_drop_no_more_boxes_than_none(method: Method) -> None:
+    value = concatenate([two_models().of_model("first").renamed(f"model {number}") for number in range(26)])
+    nearly = tuple(1 + number / 1e6 for number in range(26))
+    plain, weighted = (
+        fuse_by(value, SIZES, FusionSettings(0.4, 0.05, weights, method=method), "fused") for weights in ((), nearly)
+    )
+    assert len(weighted) == len(plain) > 0
 
 
 @pytest.mark.parametrize("method", get_args(Method))

@@ -11,9 +11,9 @@ from recycle.fusion.calibration import calibrated, fit_calibrators
 from recycle.fusion.methods import fuse_by
 from recycle.fusion.nested import estimate_fold, folds_to_estimate
 from recycle.fusion.objective import FusionObjective
-from recycle.fusion.selection import select_greedily
+from recycle.fusion.selection import Selection, select_greedily
 from recycle.fusion.settings import DEFAULTS, HAND_TUNED
-from recycle.fusion.tuning import tune
+from recycle.fusion.tuning import TunedFusion, tune
 from recycle.predictions.values import concatenate
 from search_spaces.fusion import space
 from tests.evaluation.scenes import HEIGHT, WIDTH
@@ -72,6 +72,25 @@ def test_models_are_selected_without_the_fold() -> None:
     assert "lucky" in select_greedily(whole).chosen
     choices = partial(space, models=whole.models)
     assert estimate_fold(whole, choices, 1, trials=2, seed=0).settings == DEFAULTS.with_models(["fair"], whole.models)
+
+
+def test_selection_and_search_share_the_time_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, float | None] = {}
+
+    def selected(others: FusionObjective, time_budget_s: float | None = None) -> Selection:
+        told["selection"] = time_budget_s
+        return select_greedily(others, time_budget_s=0.0)
+
+    def tuned(*arguments: Any) -> TunedFusion:
+        told["search"] = arguments[-1]
+        return tune(*arguments)
+
+    monkeypatch.setattr("recycle.fusion.nested.select_greedily", selected)
+    monkeypatch.setattr("recycle.fusion.nested.tune", tuned)
+    estimate_fold(objective(), SPACE, 1, trials=1, seed=0, time_budget_s=1000.0)
+    assert told["selection"] == pytest.approx(500.0, abs=1)
+    assert told["search"] is not None
+    assert 900 < told["search"] < 1000, "what the selection leaves"
 
 
 def test_folds_without_predictions_are_not_estimated() -> None:

@@ -12,7 +12,7 @@ from recycle.fusion.methods import FusionSettings, Method, fuse_by
 from recycle.fusion.objective import FusionObjective
 from recycle.fusion.settings import DEFAULTS, Calibration, EnsembleSettings
 from recycle.recipe.fusion import Metric
-from tests.evaluation.scenes import HEIGHT, WIDTH, found
+from tests.evaluation.scenes import HEIGHT, WIDTH, found, truth_of
 from tests.fusion.scenes import MODELS, alternating_folds, random_models, random_objective
 from tests.predictions.strategies import assert_same
 
@@ -75,3 +75,29 @@ def test_what_does_not_fit_is_refused() -> None:
         random_objective()(EnsembleSettings(FusionSettings(weights=(1, 2))))
     with pytest.raises(DataError, match="image_id=99"):
         FusionObjective(found([], images=[0, 99]), truth, alternating_folds(truth))
+
+
+def test_the_digest_is_of_all_that_scores_depend_on() -> None:
+    predictions, truth = random_models()
+    folds = alternating_folds(truth)
+    labels = predictions.labels.copy()
+    labels[0] += 1
+    further = tuple(np.append(ids, 24) for ids in predictions.coverage)
+    moved = replace(truth.annotations[0], bbox=(1.0, 1.0, 9.0, 9.0))
+    larger = replace(truth.images[0], width=WIDTH + 1)
+    one_more = truth_of([], classes=5, images=25)
+    objectives = [
+        FusionObjective(predictions, truth, folds),
+        FusionObjective(predictions, truth, folds, "map"),
+        FusionObjective(predictions, truth, alternating_folds(truth, 3)),
+        FusionObjective(replace(predictions, labels=labels), truth, folds),
+        FusionObjective(predictions, replace(truth, annotations=(moved, *truth.annotations[1:])), folds),
+        FusionObjective(predictions, replace(truth, images=(larger, *truth.images[1:])), folds),
+        FusionObjective(
+            replace(predictions, coverage=further),
+            replace(truth, images=one_more.images),
+            alternating_folds(one_more),
+        ),
+    ]
+    assert len({one.digest() for one in objectives}) == len(objectives)
+    assert FusionObjective(predictions, truth, folds).digest() == objectives[0].digest()

@@ -101,6 +101,13 @@ def test_a_fold_is_voted_on_by_what_the_others_tell() -> None:
     assert np.array_equal(elsewhere.predicted, counts.predicted)  # its answers had no part in what was chosen
 
 
+def test_without_time_a_fold_is_voted_on_by_what_is_tried_first() -> None:
+    scored = objective()
+    search = partial(space, models=scored.models, methods=("soft", "hard"))
+    first = VotingSettings(weights=(1.0, 2.0))
+    assert estimate_votes(scored, search, [first], 1, trials=12, seed=0, time_budget_s=0.0).settings == first
+
+
 def test_members_of_one_fold_vote_by_the_weights_of_their_models() -> None:
     own = [one for one in members() if one.member in ("good-fold1", "noise-fold1")]
     models = ("good", "absent", "noise")

@@ -45,6 +45,13 @@ def test_thresholds_are_those_given_and_weights_are_not() -> None:
     assert set(selection.settings.fusion.weights) <= {0.0, 1.0}
 
 
+def test_without_time_the_best_model_alone_is_there() -> None:
+    objective = random_objective()
+    selection = select_greedily(objective, time_budget_s=0.0)
+    assert selection.names == selection.chosen == ("good",)
+    assert selection.settings == DEFAULTS.with_models(["good"], MODELS)
+
+
 def test_one_model_is_chosen() -> None:
     predictions, truth = random_models()
     objective = FusionObjective(predictions.of_model("fair"), truth, alternating_folds(truth))

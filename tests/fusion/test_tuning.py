@@ -71,6 +71,10 @@ def test_one_trial_is_the_first_of_the_start_and_a_tie_too() -> None:
     assert tune(objective, SPACE, START, trials=5, seed=0).settings == DEFAULTS
 
 
+def test_without_time_there_is_one_trial() -> None:
+    assert [trial.settings for trial in tune(random_objective(), SPACE, START, 8, 0, 0.0).trials] == [DEFAULTS]
+
+
 def test_optuna_is_quiet_for_the_study_only(capsys: pytest.CaptureFixture[str]) -> None:
     verbosity = optuna.logging.get_verbosity()
     tuned(trials=1)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -107,6 +109,19 @@ def test_a_part_of_the_objective_knows_nothing_of_the_rest() -> None:
     other = VotingObjective.of(models, {i: truth[i] for i in (3, 5)}, {3: 1, 5: 1}, 1)
     assert part.image_ids.tolist() == [3, 5]
     assert part(VotingSettings()) == other(VotingSettings())
+
+
+def test_a_trial_copies_no_votes() -> None:
+    truth = {i: np.zeros((64, 64), np.uint8) for i in range(20)}
+    models = {name: {i: probabilities(i, size=(64, 64)) for i in truth} for name in "abc"}
+    scored = VotingObjective.of(models, truth, dict.fromkeys(truth, 0), 1)
+    settings = VotingSettings(weights=(1.0, 2.0, 0.0))
+    scored.counts(settings)  # compiles the kernel
+    tracemalloc.start()
+    scored.counts(settings)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < scored.votes["soft"].nbytes / 10
 
 
 @pytest.mark.parametrize("settings", [VotingSettings(), VotingSettings("hard", (2.0, 0.0))])

@@ -79,12 +79,39 @@ def test_measured_times_decide_what_may_still_start() -> None:
     end, (first, second) = deadline(watch)
     assert end.admits(first)
     end.start(first)
+    end.measure(first, 0.0)
     watch.now = 30
     assert end.admits(second)
     end.measure(first, 0.5)  # it will take 60 s in place of 40
     watch.now = 41
     assert not end.admits(second)
     end.measure(first, 1.0)
+    assert end.admits(second)
+
+
+@pytest.mark.parametrize("heard_before", [0.8, 0.9, 0.95])
+def test_an_attempt_that_goes_on_is_measured_by_what_it_does_itself(heard_before: float) -> None:
+    watch = Watch()
+    end, (first, second) = deadline(watch)
+    end.start(first)
+    end.measure(first, 0.0)
+    watch.now = 5
+    end.start(first)
+    end.measure(first, heard_before)  # of the attempt before, whatever of it the last checkpoint holds
+    watch.now = 10
+    end.measure(first, 0.9)
+    watch.now = 25
+    end.measure(first, 1.0)  # a tenth in fifteen seconds: 150 s in place of 40
+    assert not end.admits(second)
+
+
+def test_the_first_steps_are_no_measure() -> None:
+    watch = Watch()
+    end, (first, second) = deadline(watch)
+    end.start(first)
+    end.measure(first, 0.0)
+    watch.now = 30
+    end.measure(first, 0.01)
     assert end.admits(second)
 
 

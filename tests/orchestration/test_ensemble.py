@@ -27,9 +27,9 @@ def ray_runs() -> Iterator[None]:
         yield
 
 
-def found(objective: FusionObjective, journal: Path) -> FoundEnsemble:
+def found(objective: FusionObjective, journal: Path, time_budget_s: float | None = None) -> FoundEnsemble:
     group_of = {image.id: image.id for image in objective.truth.images}
-    return find_ensemble(EnsembleTask(objective, group_of, Fusion(trials=30), 0, journal), print)
+    return find_ensemble(EnsembleTask(objective, group_of, Fusion(trials=30), 0, journal, time_budget_s), print)
 
 
 def objective_of_opposites() -> FusionObjective:
@@ -69,3 +69,11 @@ def test_tuning_that_helps_is_used(tmp_path: Path) -> None:
     assert study.fusion == "tuned fusion"
     assert ensemble.standing == ensemble.estimates
     assert objective(ensemble.settings) == max(trial["score"] for trial in study.trials) > objective(DEFAULTS)
+
+
+def test_without_time_there_is_an_ensemble_all_the_same(tmp_path: Path) -> None:
+    predictions, truth = random_models(images=IMAGES)
+    objective = FusionObjective(predictions, truth, alternating_folds(truth))
+    ensemble = found(objective, tmp_path / "journal", time_budget_s=1e-6)
+    assert ensemble.settings == DEFAULTS
+    assert (len(ensemble.study.selection.names), len(ensemble.study.trials)) == (1, 1)

@@ -1,10 +1,15 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from recycle.orchestration.expectation import expect, expected_seconds_an_image
+from recycle.orchestration.expectation import expect, expect_member, expected_seconds_an_image
+from recycle.recipe import PseudoLabels
+from recycle.training.member import RoundPlan
 from recycle.training.probes import Probe, write_probe
-from tests.orchestration.plans import model_with
+from tests.evaluation.scenes import truth_of
+from tests.fusion.scenes import alternating_folds
+from tests.orchestration.plans import model_with, plan_of
 
 GPU = {"num_cpus": 4, "num_gpus": 1}
 
@@ -58,3 +63,18 @@ def test_each_phase_is_expected_on_its_own(tmp_path: Path) -> None:
     write_probe(Probe("B", 3.0, 4.0), second, tmp_path)
     expected = expect(model, 8, tmp_path)
     assert (expected.seconds, expected.memory_gib, expected.measured_on) == (2 * 2.0 + 3.0, 5.0, ("A", "B"))
+
+
+def test_the_first_phase_of_a_round_sees_pseudo_labelled_images_too(tmp_path: Path) -> None:
+    model = model_with(epochs=3, batch_size=8, phases=[{"epochs": 2}, {"epochs": 1}])
+    assert expect(model, 8, tmp_path).steps == 3
+    assert expect(model, 8, tmp_path, PseudoLabels(share=0.75)).steps == 2 * 4 + 1
+    assert expect(model, 8, tmp_path, PseudoLabels(share=0.75, mixing="mixup")).steps == 3
+
+
+def test_a_member_sees_the_images_outside_of_its_fold_and_those_of_its_round() -> None:
+    truth, plan = truth_of([], images=16), plan_of("m", epochs=1, batch_size=8)
+    folds, pseudo = alternating_folds(truth), RoundPlan(Path(), Path(), PseudoLabels())
+    assert expect_member(plan, truth, folds).steps == 1
+    assert expect_member(replace(plan, fold="all"), truth, folds).steps == 2
+    assert expect_member(replace(plan, pseudo=pseudo), truth, folds).steps == 2

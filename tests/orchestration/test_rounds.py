@@ -17,7 +17,7 @@ from recycle.errors import DataError, RecipeError, RecycleError, ResumeError
 from recycle.orchestration.cluster import connected
 from recycle.orchestration.finish import FusedRun, fuse_run
 from recycle.orchestration.finish_by_task import TASK_ROUNDS
-from recycle.orchestration.ledger import read_ledger
+from recycle.orchestration.ledger import FinishedMember, read_ledger
 from recycle.orchestration.plan import plan_members
 from recycle.orchestration.pseudo_label import add_round
 from recycle.orchestration.round_records import kept_rounds, read_gate, read_labels_record, read_rounds
@@ -101,6 +101,21 @@ def test_rounds_that_help_are_kept_and_join_the_ensemble(begun: FusedRun, tmp_pa
     assert len(trainer.trained) == 4, "what was made is not made again"
     assert paths.gate_record(1).read_bytes() == gate
     assert np.array_equal(again.ensemble.oof.scores, standing.ensemble.oof.scores)
+
+
+def test_a_kept_round_that_is_lost_is_told_and_stays_recorded_as_kept(begun: FusedRun, tmp_path: Path) -> None:
+    fused = copied(begun, tmp_path / "run")
+    make(fused, Trainer(good, fused.run.paths))
+    record = fused.run.paths.gate_record(1).read_bytes()
+    with pytest.raises(
+        ResumeError, match=r"round 1 was kept, but .*\(one@1-fold0: no memory; one@1-fold1: no memory\)"
+    ):
+        make(fused, out_of_memory)
+    assert fused.run.paths.gate_record(1).read_bytes() == record
+
+
+def out_of_memory(plans: Sequence[MemberPlan]) -> tuple[list[FinishedMember], dict[str, str]]:
+    return [], {plan.name: "no memory" for plan in plans}
 
 
 def test_a_poisoned_round_is_rejected_and_ends_the_rounds(rejected: tuple[FusedRun, FusedRun, str]) -> None:

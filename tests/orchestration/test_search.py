@@ -7,13 +7,14 @@ from typing import Any
 
 import optuna
 import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from recycle.errors import RecipeError, TrainingError
 from recycle.orchestration.cluster import connected
-from recycle.orchestration.search import SIDE_BY_SIDE, Parameters, Search, SearchTrial, search
+from recycle.orchestration.search import SIDE_BY_SIDE, Parameters, Search, SearchTrial, open_study, search
 
 pytestmark = pytest.mark.training
 
@@ -80,6 +81,16 @@ def test_continues_what_the_journal_holds(tmp_path: Path) -> None:
     assert run(journal, 12) == ended, "nothing is left to do"
 
 
+def test_a_start_that_was_interrupted_is_tried_again_and_no_other(tmp_path: Path) -> None:
+    journal, other = tmp_path / "journal", {"x": 0.5, "kind": "square"}
+    study = open_study("parabola", journal)
+    study.enqueue_trial(START)
+    study.ask({"x": FloatDistribution(0, 1), "kind": CategoricalDistribution(["round", "square"])})
+    first = run(journal, 1, start=[START, other])
+    assert [trial.parameters for trial in first] == [{**START, "fixed": 3}]
+    assert run(journal, 2, start=[START, other])[1].parameters == {**other, "fixed": 3}
+
+
 def test_searches_of_other_names_share_a_journal(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     run(journal, 4)
@@ -108,6 +119,14 @@ def test_time_budget_ends_the_search_early(tmp_path: Path) -> None:
         parabola(score=slow_score), tmp_path / "journal", trials=500, time_budget_s=12, tell=lambda line: None
     )
     assert 1 <= len(trials) < 500
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01])
+def test_without_time_for_a_search_the_first_setting_is_scored_all_the_same(tmp_path: Path, seconds: float) -> None:
+    journal, lines = tmp_path / "journal", list[str]()
+    trials = search(parabola(), journal, trials=9, time_budget_s=seconds, tell=lines.append)
+    assert trials[0] == SearchTrial({**START, "fixed": 3}, score({**START, "fixed": 3}))
+    assert run(journal, len(trials)) == trials, "it is in the journal"
 
 
 def slow_score(parameters: Parameters) -> float:

@@ -14,9 +14,9 @@ from recycle.orchestration.search_training import search_training
 from recycle.paths import RunPaths
 from recycle.recipe.changes import model_named
 from recycle.recipe_yaml import load_recipe
-from recycle.report.training_search import study_from_json
 from tests.orchestration.job import TINY, read_json, run_job
 from tests.recipes import example_recipe
+from tests.report.training_studies import study_from_json
 
 SPACE = """\
 def space(trial):

@@ -149,6 +149,18 @@ def test_without_a_start_the_first_trial_changes_nothing(tmp_path: Path) -> None
     assert study.trials[0].value == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(("start", "first"), [([{"x": 0.4}], {"x": 0.4}), ([], {})])
+def test_what_is_tried_first_is_tried_again_where_it_was_interrupted(
+    tmp_path: Path, start: list[dict[str, float]], first: dict[str, float]
+) -> None:
+    open_study("artificial", tmp_path / "journal").ask()
+    study = run_artificial(tmp_path, trials=1, start=start)
+    assert [trial.params for trial in study.trials] == [{}, first]
+    assert outcomes(study) == ["interrupted", "finished"]
+    again = run_artificial(tmp_path, trials=2, start=start)
+    assert again.trials[2].params not in ({}, first), "what ended is not tried twice"
+
+
 @pytest.mark.parametrize(
     ("resources", "nodes", "count"),
     [

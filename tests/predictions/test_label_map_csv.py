@@ -11,7 +11,6 @@ from recycle.predictions.label_map_csv import (
     PredictedMap,
     is_label_map_csv,
     iterate_label_map_csv,
-    named_maps,
     read_label_map_csv,
     write_label_map_csv,
 )
@@ -27,7 +26,7 @@ def written(tmp_path: Path, text: str) -> Path:
 
 def test_a_line_holds_the_labels_row_by_row(tmp_path: Path) -> None:
     path = tmp_path / "new" / "submission.csv"
-    write_label_map_csv(named_maps({2: LABELS, 1: LABELS.T}, {1: "a, b.jpg", 2: "c.jpg"}), path)
+    write_label_map_csv([PredictedMap("a, b.jpg", LABELS.T), PredictedMap("c.jpg", LABELS)], path)
     with path.open(newline="") as file:
         assert list(csv.reader(file)) == [
             ["image_id", "PredictionString"],

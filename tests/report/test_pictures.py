@@ -1,13 +1,9 @@
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recycle.data.coco import Annotation, Category, Dataset, Image
-from recycle.report.pictures import class_colour, contact_sheet, draw_boxes, side_by_side
+from recycle.report.pictures import class_colour, draw_boxes, side_by_side
 
 RED = (0, 0, 255)
 
@@ -70,33 +66,3 @@ def test_side_by_side_keeps_both_pictures_and_fills_up_the_lower_one() -> None:
     assert np.array_equal(both[top : top + 20, -60:], right)
     assert np.all(both[top + 20 :, -60:] == 255)
     assert both[:top, :50].min() < 128, "a title is written"
-
-
-@pytest.fixture
-def dataset(tmp_path: Path) -> Dataset:
-    for number, shape in enumerate([(40, 80), (128, 64), (64, 64)], 1):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), grey(*shape))
-    images = (Image(1, "1.png", 80, 40), Image(2, "2.png", 64, 128), Image(3, "3.png", 64, 64))
-    polygon = [[20.0, 10.0, 40.0, 10.0, 40.0, 30.0, 20.0, 30.0]]
-    annotations = (
-        Annotation(1, 1, 5, (10.0, 5.0, 60.0, 30.0), 400.0, False, polygon),
-        Annotation(2, 2, 7, (8.0, 8.0, 20.0, 20.0), 400.0, False, None),
-    )
-    return Dataset(tmp_path, (Category(7, "병"), Category(5, "can")), images, annotations)
-
-
-def test_a_contact_sheet_shows_images_boxes_and_outlines(dataset: Dataset) -> None:
-    sheet = contact_sheet(dataset, columns=2, rows=2)
-
-    assert sheet.shape == (524, 524, 3)
-    scale = 256 / 80
-    assert tuple(sheet[4 + round(20 * scale), 4 + round(10 * scale)]) == class_colour(1), "left side of the box"
-    outline = sheet[4 + round(20 * scale), 4 + round(20 * scale)].astype(int)
-    assert np.abs(outline - class_colour(1)).max() < 60, "left side of the mask"
-    assert tuple(sheet[4 + 36, 264 + 16]) == class_colour(0), "a box without a mask"
-    assert tuple(sheet[4 + 100, 4 + 8]) == (128, 128, 128), "the picture itself"
-    assert tuple(sheet[300, 300]) == (255, 255, 255), "a place without an image"
-
-
-def test_a_contact_sheet_of_more_images_than_places_shows_the_first(dataset: Dataset) -> None:
-    assert contact_sheet(dataset, columns=1, rows=1).shape == (264, 264, 3)

@@ -7,7 +7,8 @@ import pytest
 from recycle.evaluation.seeds import compare_seeds
 from recycle.report.page.render import render
 from recycle.report.page.training_search import page_of
-from recycle.report.training_search import Finalist, Importances, TrainingStudy, TrialRecord, study_from_json, verdict
+from recycle.report.training_search import Finalist, Importances, TrainingStudy, TrialRecord, verdict
+from tests.report.training_studies import study_from_json
 
 
 def trial(number: int, value: float | None, outcome: str = "finished") -> TrialRecord:
