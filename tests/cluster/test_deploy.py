@@ -27,6 +27,7 @@ RAY_JOB = ROOT / "deploy" / "kuberay-rayjob.yaml"
 RAY_JOB_SCHEMA = Path(__file__).with_name("rayjob.schema.json.gz")
 """Of KubeRay 1.7, whose custom resource contains the pods of Kubernetes."""
 SPOT_NOTICE = ROOT / "deploy" / "spot-notice.sh"
+CLOSE_PORTS = ROOT / "deploy" / "close-ports.sh"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -189,3 +190,54 @@ def test_another_cloud_is_refused() -> None:
     result = subprocess.run([SPOT_NOTICE, "azure", "0.1"], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
     assert "must be aws or gcp, but got azure" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the addresses of all machines must be named"),
+        (["--ssh-port"], "--ssh-port must be followed by a port"),
+        (["--ssh-port", "ssh", "10.0.0.1"], "--ssh-port must be a number, but got 'ssh'"),
+        (["--ssh-port", "22"], "the addresses of all machines must be named"),
+        (["head"], "must be an address or a network, but got 'head'"),
+        (["10.0.0.1; drop"], "must be an address or a network, but got '10.0.0.1; drop'"),
+    ],
+)
+def test_ports_are_not_closed_to_who_is_not_well_named(arguments: list[str], message: str) -> None:
+    result = subprocess.run([CLOSE_PORTS, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
+def nft_that_notes(folder: Path) -> dict[str, str]:
+    """An environment in which root's nft writes down the rules that it is told."""
+    for name, script in (("nft", f"cat > {folder}/rules"), ("id", "echo 0")):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("login", "arguments", "port"),
+    [
+        ({}, [], 22),
+        ({"SSH_CONNECTION": "10.0.0.9 51000 10.0.0.1 2222"}, [], 2222),
+        ({"SSH_CONNECTION": "10.0.0.9 51000 10.0.0.1 2222"}, ["--ssh-port", "23"], 23),
+    ],
+)
+def test_who_logged_in_can_do_so_again(login: dict[str, str], arguments: list[str], port: int, tmp_path: Path) -> None:
+    addresses = ["10.0.0.0/24", "fd00::1"]
+    environment = {**nft_that_notes(tmp_path), **login}
+    subprocess.run([CLOSE_PORTS, *arguments, *addresses], check=True, timeout=60, env=environment)
+    rules = [line.strip() for line in (tmp_path / "rules").read_text().splitlines()]
+    assert f"tcp dport {port} accept" in rules
+    assert {"ip saddr 10.0.0.0/24 accept", "ip6 saddr fd00::1 accept"} <= set(rules)
+
+
+def test_ports_can_be_closed_whenever_ray_starts() -> None:
+    line = "  # - ~/recycle-source/deploy/close-ports.sh"
+    content = yaml.safe_load((ROOT / "cluster.yaml").read_text().replace(line, line.replace("# ", "")))
+    for commands in (content["head_start_ray_commands"], content["worker_start_ray_commands"]):
+        _, close, start = commands
+        assert close == "~/recycle-source/deploy/close-ports.sh 10.0.0.0/24"
+        assert "ray start" in start
