@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shlex
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -26,8 +27,8 @@ LAUNCHED = [ROOT / "cluster.yaml", ROOT / "deploy" / "aws.yaml", ROOT / "deploy"
 RAY_JOB = ROOT / "deploy" / "kuberay-rayjob.yaml"
 RAY_JOB_SCHEMA = Path(__file__).with_name("rayjob.schema.json.gz")
 """Of KubeRay 1.7, whose custom resource contains the pods of Kubernetes."""
-SPOT_NOTICE = ROOT / "deploy" / "spot-notice.sh"
 CLOSE_PORTS = ROOT / "deploy" / "close-ports.sh"
+SPOT_NOTICE = ROOT / "deploy" / "spot-notice.sh"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -122,6 +123,38 @@ def test_a_pod_waits_until_its_members_have_left() -> None:
         *command, seconds = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
         assert command == ["python", "-m", "recycle.orchestration.leave_node"]
         assert int(seconds) < pod["terminationGracePeriodSeconds"]
+
+
+@pytest.mark.parametrize(("status", "expected"), [(0, 0), (1, 0), (2, 2), (130, 130), (137, 137)])
+def test_the_ray_job_is_made_anew_unless_it_ended_with_results(status: int, expected: int, tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\nexit {status}\n')
+    python.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    entrypoint = shlex.join(shlex.split(read(RAY_JOB)["spec"]["entrypoint"]))  # as `ray job submit` passes it on
+    result = subprocess.run(entrypoint, shell=True, check=False, timeout=60, env=environment)
+    assert result.returncode == expected
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert call.startswith("jobs/train_all.py --resume=if-begun ")
+    assert " --set storage=s3://" in call
+
+
+def test_the_image_holds_what_the_ray_job_runs() -> None:
+    lines = [line.split() for line in (ROOT / "deploy" / "Dockerfile").read_text().splitlines() if line[:1] not in "#"]
+    copied = {source for line in lines if line[0] == "COPY" for source in line[1:-1]}
+    assert {"Makefile", "pyproject.toml", "requirements.lock", "recycle", "search_spaces", "jobs"} <= copied
+    assert all((ROOT / source).exists() for source in copied)
+    (folder,) = [line[1] for line in lines if line[0] == "WORKDIR"]
+    assert Path(folder).name != "recycle"
+    assert ["ENV", f"PATH={folder}/.venv/bin:$PATH"] in lines
+    assert lines[-1][-1] == "/etc/profile.d/recycle.sh"
+    assert f"PATH={folder}/.venv/bin:$PATH'" in lines[-1]
+    assert any(line[0] == "RUN" and line[-2:] == ["make", "setup"] for line in lines)
+    cluster = read(RAY_JOB)["spec"]["rayClusterSpec"]
+    pods = [group["template"]["spec"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
+    containers = [container for pod in pods for container in pod["containers"]]
+    assert len({container["image"] for container in containers}) == 1
+    assert not any("workingDir" in container for container in containers)
 
 
 @pytest.mark.parametrize("before", [None, "", "return\n"])

@@ -39,7 +39,7 @@ def test_a_new_head_goes_on_where_a_lost_one_was(store: ObjectStore, tmp_path: P
     for lost in (paths.root, tmp_path / "caches"):
         shutil.rmtree(lost)
 
-    process = train_tiny(paths.root, "--resume", changes=[f"storage={address}"])
+    process = train_tiny(paths.root, "--resume=if-begun", changes=[f"storage={address}"])
     output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, output + errors
     assert f"{len(finished)} of 4 members were finished before" in output
