@@ -15,6 +15,7 @@ from rich.console import Console
 from recycle.orchestration.end_of_job import DEADLINE, TIME_BUDGET
 from recycle.orchestration.job import ExitStatus, run_job
 from recycle.orchestration.plan_report import foresee
+from recycle.orchestration.resuming import RESUME, is_resumed
 from recycle.orchestration.run import run
 from recycle.recipe_yaml import load_recipe
 
@@ -27,7 +28,7 @@ def main() -> ExitStatus:
 
     def body(console: Console) -> ExitStatus:
         recipe = load_recipe(arguments.recipe, arguments.set)
-        seconds, resume = arguments.seconds, arguments.resume
+        seconds, resume = arguments.seconds, is_resumed(arguments.resume, recipe, root)
         results = run(recipe, arguments.data, root, resume=resume, console=console, seconds=seconds)
         return ExitStatus.MEMBERS_FAILED if results.failed else ExitStatus.SUCCESS
 
@@ -61,7 +62,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     change = "change the recipe, as models.0.epochs=2 seed=1"
     parser.add_argument("--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help=change)
-    parser.add_argument("--resume", action="store_true", help="continue the run in RUN; nothing finished is redone")
+    parser.add_argument("--resume", **RESUME)
     end = parser.add_mutually_exclusive_group()
     end.add_argument("--time-budget", **TIME_BUDGET)
     end.add_argument("--deadline", **DEADLINE)

@@ -26,6 +26,7 @@ LAYERS = (
         "recycle.recipes",
         "recycle.paths",
         "recycle.files",
+        "recycle.locks",
         "recycle.storage",
         "recycle.errors",
         "recycle.environment",

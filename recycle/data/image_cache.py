@@ -1,12 +1,11 @@
 """Photographs decoded once on each machine, for all members of a run that train there."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from recycle.data.pixel_store import PixelStore
 from recycle.data.shrinking import read_shrunk, shrunk_size
 from recycle.errors import RecycleWarning
+from recycle.locks import is_locked, locked
 from recycle.paths import image_caches_folder
 
 GIB = 2**30
@@ -84,41 +84,31 @@ def remove_image_cache(name: str) -> None:
     """
     root = image_caches_folder()
     if root.is_dir():
-        with _locked(root / LOCK):
+        with locked(root / LOCK):
             shutil.rmtree(root / name, ignore_errors=True)
 
 
 @contextmanager
 def _opened_store(name: str, limit: int) -> Iterator[PixelStore | None]:
-    try:
-        opened = _open_store(name, limit) if limit else None
-    except OSError as error:
-        _warn(error)
-        opened = None
-    if opened is None:
-        yield None
-        return
-    store, lock = opened
-    try:
+    with ExitStack() as held:
+        try:
+            store = _open_store(name, limit, held) if limit else None
+        except OSError as error:
+            _warn(error)
+            store = None
         yield store
-    finally:
-        os.close(lock)
 
 
-def _open_store(name: str, limit: int) -> tuple[PixelStore, int]:
-    """The store and the descriptor that holds it locked."""
+def _open_store(name: str, limit: int, held: ExitStack) -> PixelStore:
+    """The store, which nobody removes while it is held."""
     root = image_caches_folder()
     _require_own_folder(root)
-    with _locked(root / LOCK):
+    with locked(root / LOCK):
         _remove_abandoned(root, name)
         folder = root / name
         folder.mkdir(exist_ok=True)
-        lock = _lock(folder / LOCK, fcntl.LOCK_SH)
-        try:
-            return PixelStore(folder, min(limit, _room(folder))), lock
-        except OSError:
-            os.close(lock)
-            raise
+        held.enter_context(locked(folder / LOCK, shared=True))
+        return PixelStore(folder, min(limit, _room(folder)))
 
 
 def _room(folder: Path) -> int:
@@ -129,7 +119,7 @@ def _room(folder: Path) -> int:
 
 def _remove_abandoned(root: Path, name: str) -> None:
     for folder in root.iterdir():
-        if folder.is_dir() and folder.name != name and not _is_locked(folder / LOCK):
+        if folder.is_dir() and folder.name != name and not is_locked(folder / LOCK):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -149,35 +139,6 @@ def _key(path: Path, recorded: tuple[int, int], shrunk: tuple[int, int]) -> byte
         return None
     known = (str(path.absolute()), found.st_size, found.st_mtime_ns, recorded, shrunk)
     return hashlib.blake2b(repr(known).encode(), digest_size=16).digest()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    lock = _lock(path, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        fcntl.flock(lock, fcntl.LOCK_UN)  # closing alone would leave it to a process forked in the meantime
-        os.close(lock)
-
-
-def _lock(path: Path, kind: int) -> int:
-    """Opens and locks a file; the lock ends with the last process that has its descriptor, however that ends."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, kind)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        os.close(_lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
-    except BlockingIOError:
-        return True
-    return False
 
 
 def _warn(error: OSError) -> None:

@@ -1,25 +1,20 @@
 """Copies of folders in a storage, made once on each machine, checked, bounded, and shared by all that trains there."""
 
-import fcntl
-import hashlib
-import os
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from recycle.data.copy_folders import also_known_as, content_digest, last_copy, open_copy
 from recycle.data.json_files import read_object, write_json
 from recycle.data.remote_folder import FileFacts, RemoteFolder, facts_of
 from recycle.errors import DataError, StorageError
-from recycle.paths import data_caches_folder
+from recycle.locks import locked
 from recycle.storage import Storage
 
-GIB = 2**30
 FILES = "files"
 INDEX = "index.json"
-LOCK_OF_USERS = "lock"
 LOCK_OF_FILLING = "filling"
 SIDE_BY_SIDE = 16
 """Files copied at once: most of the time of a small one is waiting."""
@@ -41,7 +36,8 @@ def local_copy(remote: RemoteFolder, limit_gib: float) -> Iterator[Path]:
     Raises:
         StorageError: If there is no room, or a file is missing or not what it must be.
     """
-    with _opened(remote.storage, remote.size, limit_gib) as cache:
+    with open_copy(remote.storage.address, _digest_of(remote), remote.size, limit_gib) as folder:
+        cache = _Cache(folder, remote.storage)
         cache.require(remote.files)
         yield cache.files
 
@@ -57,17 +53,19 @@ def fetched(storage: Storage, limit_gib: float) -> Iterator[tuple[Path, RemoteFo
     Raises:
         StorageError: If there is no file, or no room.
     """
-    found = {file.name: file for file in storage.files()}
+    found = {file.name: (file.size, file.changed_ns) for file in storage.files()}
     if not found:
         raise StorageError(f"{storage.address}: there is no file")
-    with _opened(storage, sum(file.size for file in found.values()), limit_gib) as cache:
-        cache.refresh({name: (file.size, file.changed_ns) for name, file in found.items()})
-        yield cache.files, RemoteFolder(storage, cache.facts(found))
+    content = content_digest((name, *facts) for name, facts in found.items())
+    with open_copy(storage.address, content, sum(size for size, _ in found.values()), limit_gib) as folder:
+        cache = _Cache(folder, storage)
+        remote = cache.refresh(found)
+        yield cache.files, remote
 
 
 def copy_of(storage: Storage) -> Path:
-    """Where this machine has its copy of a folder in a storage, if it has one."""
-    return _folder_of(storage) / FILES
+    """Where this machine has its copy of a folder in a storage, if it has one; of several the one opened last."""
+    return last_copy(storage.address) / FILES
 
 
 class _Cache:
@@ -80,12 +78,13 @@ class _Cache:
         self._index: dict[str, _Entry] = {}
 
     def require(self, wanted: Mapping[str, FileFacts]) -> None:
-        """Copies what is missing or not as it must be."""
+        """Copies what is missing or not as it must be, and removes what is not wanted."""
 
         def is_good(name: str) -> bool:
             return self._is_untouched(name) and self._index[name]["checksum"] == wanted[name].checksum
 
         with self._filling():
+            self._keep_only(wanted)
             self._copy([name for name in wanted if not is_good(name)], source={})
         for name, facts in wanted.items():
             if self._index[name]["checksum"] != facts.checksum:
@@ -94,23 +93,25 @@ class _Cache:
                     f"begun, but is {self._index[name]['checksum']}"
                 )
 
-    def refresh(self, found: Mapping[str, tuple[int, int]]) -> None:
-        """Copies what has changed in the storage: its size or its time."""
+    def refresh(self, found: Mapping[str, tuple[int, int]]) -> RemoteFolder:
+        """Copies what has changed in the storage: its size or its time; removes what is gone from there."""
 
         def is_good(name: str) -> bool:
             return self._is_untouched(name) and tuple(self._index[name]["source"] or ()) == found[name]
 
         with self._filling():
+            self._keep_only(found)
             self._copy([name for name in found if not is_good(name)], source=found)
-
-    def facts(self, names: Mapping[str, object]) -> dict[str, FileFacts]:
-        """What was found when the files were checked."""
-        return {name: FileFacts(self._index[name]["size"], self._index[name]["checksum"]) for name in names}
+            entries = {name: self._index[name] for name in found}
+            facts = {name: FileFacts(entry["size"], entry["checksum"]) for name, entry in entries.items()}
+            remote = RemoteFolder(self._storage, facts)
+            also_known_as(_digest_of(remote), self._folder)
+        return remote
 
     @contextmanager
     def _filling(self) -> Iterator[None]:
         """Only one process copies; others wait, and then find what it copied."""
-        with _locked(self._folder / LOCK_OF_FILLING, fcntl.LOCK_EX):
+        with locked(self._folder / LOCK_OF_FILLING):
             self._index = _read_index(self._folder / INDEX)
             try:
                 yield
@@ -123,6 +124,13 @@ class _Cache:
             return False
         found = path.stat()
         return bool(entry["size"] == found.st_size and entry["mtime_ns"] == found.st_mtime_ns)
+
+    def _keep_only(self, wanted: Container[str]) -> None:
+        """Removes files that are gone from the source, and what a killed process left half copied."""
+        self._index = {name: entry for name, entry in self._index.items() if name in wanted}
+        for path in list(self.files.rglob("*")):
+            if path.is_file() and path.relative_to(self.files).as_posix() not in wanted:
+                path.unlink()
 
     def _copy(self, names: list[str], source: Mapping[str, tuple[int, int]]) -> None:
         for name in names:
@@ -144,41 +152,8 @@ class _Cache:
             list(pool.map(copy, names))
 
 
-@contextmanager
-def _opened(storage: Storage, size: int, limit_gib: float) -> Iterator[_Cache]:
-    root, folder = data_caches_folder(), _folder_of(storage)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder / LOCK_OF_USERS, fcntl.LOCK_SH):
-        with _locked(root / LOCK_OF_FILLING, fcntl.LOCK_EX):
-            _make_room(root, folder, size, limit_gib, storage)
-        yield _Cache(folder, storage)
-
-
-def _folder_of(storage: Storage) -> Path:
-    return data_caches_folder() / hashlib.blake2b(storage.address.encode(), digest_size=16).hexdigest()
-
-
-def _make_room(root: Path, own: Path, size: int, limit_gib: float, storage: Storage) -> None:
-    """Removes copies that nobody has open, those unused for longest first, until this one fits."""
-    others = [folder for folder in root.iterdir() if folder.is_dir() and folder != own]
-    others.sort(key=lambda folder: (folder / LOCK_OF_USERS).stat().st_mtime_ns)
-    os.utime(own / LOCK_OF_USERS)
-    taken = {folder: _size_of(folder) for folder in others}
-    for folder in others:
-        if size + sum(taken.values()) <= limit_gib * GIB:
-            break
-        if not _is_open(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            del taken[folder]
-    if size + sum(taken.values()) > limit_gib * GIB:
-        raise StorageError(
-            f"{storage.address}: data.copy_gib must leave room for its {size / GIB:.3g} GiB beside "
-            f"{sum(taken.values()) / GIB:.3g} GiB that others use now, but got data.copy_gib={limit_gib:g}"
-        )
-
-
-def _size_of(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def _digest_of(remote: RemoteFolder) -> str:
+    return content_digest((name, facts.size, facts.checksum) for name, facts in remote.files.items())
 
 
 def _read_index(path: Path) -> dict[str, _Entry]:
@@ -192,24 +167,3 @@ def _require_inside(name: str, storage: Storage) -> None:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise StorageError(f"{storage.address}: a file's name must not lead out of the folder, but got {name!r}")
-
-
-@contextmanager
-def _locked(path: Path, kind: int) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, kind)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _is_open(folder: Path) -> bool:
-    descriptor = os.open(folder / LOCK_OF_USERS, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -1,6 +1,5 @@
 """Images in one memory-mapped file that all processes of a machine read, and that any of them may add to."""
 
-import fcntl
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -10,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from recycle.locks import locked
 
 RECORD = np.dtype([("key", "V16"), ("offset", "<u8"), ("height", "<u4"), ("width", "<u4"), ("checksum", "<u4")])
 CHANNELS = 3
@@ -114,16 +115,11 @@ class PixelStore:
     def _index(self) -> Iterator[int]:
         """The locked index, its file descriptor at the end of the last whole record."""
         # A descriptor of its own each time: forked processes share the lock of one that they inherit.
-        index = os.open(self._folder / "index", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(index, fcntl.LOCK_EX)
+        with locked(self._folder / "index") as index:
             whole = os.fstat(index).st_size // RECORD.itemsize * RECORD.itemsize
             os.ftruncate(index, whole)
             os.lseek(index, whole, os.SEEK_SET)
             yield index
-        finally:
-            fcntl.flock(index, fcntl.LOCK_UN)  # closing alone would leave it to a process forked in the meantime
-            os.close(index)
 
     def _learn_unlocked(self) -> None:
         try:

@@ -9,7 +9,7 @@ from recycle.data.json_files import read_json
 from recycle.errors import DataError, ResumeError, WeightsError
 from recycle.inference.export import is_export, read_export
 from recycle.inference.trained import TrainedEnsemble, TrainedMember
-from recycle.orchestration.ledger import FinishedMember, Ledger
+from recycle.orchestration.ledger import FinishedMember, read_latest
 from recycle.orchestration.member_names import member_names
 from recycle.orchestration.run_storage import stored_run
 from recycle.paths import RunPaths
@@ -37,7 +37,7 @@ def _read_run(paths: RunPaths) -> TrainedEnsemble:
         )
     results = _results(paths.results)
     # Not all are among its scored members: those trained on all images were never scored.
-    recipe, finished = load_recipe(str(paths.recipe)), Ledger(paths.ledger).latest()
+    recipe, finished = load_recipe(str(paths.recipe)), read_latest(paths.ledger)
     names = [name for name in member_names(recipe, paths.begun_rounds) if name in finished]
     names = [name for name in names if name not in results["failed"]]
     entries = [finished[name] for name in names]

@@ -98,6 +98,11 @@ def read_ledger(path: Path) -> list[FinishedMember]:
     return [_parse(line, path, number) for number, line in enumerate(complete.split(b"\n"), start=1) if line]
 
 
+def read_latest(path: Path) -> dict[str, FinishedMember]:
+    """As `read_ledger`; every finished member by name, as it was finished last."""
+    return {entry.member: entry for entry in read_ledger(path)}
+
+
 def _drop_torn_line(path: Path) -> None:
     """The driver died while it wrote this line: what it told of is done again, and the next line starts afresh."""
     if path.is_file():

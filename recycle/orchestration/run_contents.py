@@ -9,7 +9,7 @@ from recycle.data.json_files import read_object
 from recycle.data.prepare import PreparedData, read_prepared
 from recycle.errors import DataError, ResumeError
 from recycle.fusion.ensemble import ENSEMBLE
-from recycle.orchestration.ledger import FinishedMember, read_ledger
+from recycle.orchestration.ledger import FinishedMember, read_latest
 from recycle.orchestration.member_names import member_names
 from recycle.orchestration.open_run import recorded_folder, require_run
 from recycle.orchestration.round_records import kept_rounds, read_rounds
@@ -96,7 +96,7 @@ def read_run(root: Path) -> RunContents:
 
 def _members(recipe: Recipe, paths: RunPaths) -> tuple[FinishedMember, ...]:
     """In the order of the recipe: the ledger has them as they finished."""
-    latest = {entry.member: entry for entry in read_ledger(paths.ledger)}
+    latest = read_latest(paths.ledger)
     entries = [latest[name] for name in member_names(recipe, paths.begun_rounds) if name in latest]
     return tuple(one for one in entries if all((paths.root / file).is_file() for file in (one.oof, one.test) if file))
 

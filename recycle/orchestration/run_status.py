@@ -10,7 +10,7 @@ from typing import Any
 
 from recycle.data.json_files import read_object
 from recycle.errors import DataError
-from recycle.orchestration.ledger import FinishedMember, read_ledger
+from recycle.orchestration.ledger import FinishedMember, read_latest
 from recycle.orchestration.member_names import MemberIdentity, members_of
 from recycle.orchestration.open_run import is_worked_on, require_run
 from recycle.orchestration.round_records import read_rounds
@@ -85,7 +85,7 @@ def _read(paths: RunPaths) -> _Files:
         is_driven=is_worked_on(paths),
         progress=read_object(paths.progress) if paths.progress.is_file() else {},
         results=read_object(paths.results) if paths.results.is_file() else None,
-        finished={entry.member: entry for entry in read_ledger(paths.ledger)},
+        finished=read_latest(paths.ledger),
         rounds=read_rounds(paths),
         attempts={one.member: one for one in attempts},
     )

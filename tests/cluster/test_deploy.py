@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import shlex
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ LAUNCHED = [ROOT / "cluster.yaml", ROOT / "deploy" / "aws.yaml", ROOT / "deploy"
 RAY_JOB = ROOT / "deploy" / "kuberay-rayjob.yaml"
 RAY_JOB_SCHEMA = Path(__file__).with_name("rayjob.schema.json.gz")
 """Of KubeRay 1.7, whose custom resource contains the pods of Kubernetes."""
+CLOSE_PORTS = ROOT / "deploy" / "close-ports.sh"
 SPOT_NOTICE = ROOT / "deploy" / "spot-notice.sh"
 
 
@@ -123,6 +125,44 @@ def test_a_pod_waits_until_its_members_have_left() -> None:
         assert int(seconds) < pod["terminationGracePeriodSeconds"]
 
 
+@pytest.mark.parametrize(
+    ("status", "has_results", "expected"),
+    [(0, True, 0), (1, True, 0), (1, False, 1), (2, False, 2), (130, False, 130), (137, False, 137)],
+)
+def test_the_ray_job_is_made_anew_unless_it_ended_with_results(
+    status: int, has_results: bool, expected: int, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    write = f"mkdir -p {tmp_path}/runs/first && touch {tmp_path}/runs/first/results.json\n" if has_results else ""
+    python.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n{write}exit {status}\n')
+    python.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    entrypoint = shlex.join(shlex.split(read(RAY_JOB)["spec"]["entrypoint"]))  # as `ray job submit` passes it on
+    result = subprocess.run(entrypoint, shell=True, check=False, timeout=60, env=environment, cwd=tmp_path)
+    assert result.returncode == expected
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert call.startswith("jobs/train_all.py --resume=if-begun ")
+    assert " --set storage=s3://" in call
+
+
+def test_the_image_holds_what_the_ray_job_runs() -> None:
+    lines = [line.split() for line in (ROOT / "deploy" / "Dockerfile").read_text().splitlines() if line[:1] not in "#"]
+    copied = {source for line in lines if line[0] == "COPY" for source in line[1:-1]}
+    assert {"Makefile", "pyproject.toml", "requirements.lock", "recycle", "search_spaces", "jobs"} <= copied
+    assert all((ROOT / source).exists() for source in copied)
+    (folder,) = [line[1] for line in lines if line[0] == "WORKDIR"]
+    assert Path(folder).name != "recycle"
+    assert ["ENV", f"PATH={folder}/.venv/bin:$PATH"] in lines
+    assert lines[-1][-1] == "/etc/profile.d/recycle.sh"
+    assert f"PATH={folder}/.venv/bin:$PATH'" in lines[-1]
+    assert any(line[0] == "RUN" and line[-2:] == ["make", "setup"] for line in lines)
+    cluster = read(RAY_JOB)["spec"]["rayClusterSpec"]
+    pods = [group["template"]["spec"] for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"])]
+    containers = [container for pod in pods for container in pod["containers"]]
+    assert len({container["image"] for container in containers}) == 1
+    assert not any("workingDir" in container for container in containers)
+
+
 @pytest.mark.parametrize("before", [None, "", "return\n"])
 def test_logins_find_the_environment_and_ask_for_the_token(before: str | None, tmp_path: Path) -> None:
     bashrc = tmp_path / ".bashrc"
@@ -189,3 +229,54 @@ def test_another_cloud_is_refused() -> None:
     result = subprocess.run([SPOT_NOTICE, "azure", "0.1"], capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
     assert "must be aws or gcp, but got azure" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the addresses of all machines must be named"),
+        (["--ssh-port"], "--ssh-port must be followed by a port"),
+        (["--ssh-port", "ssh", "10.0.0.1"], "--ssh-port must be a number, but got 'ssh'"),
+        (["--ssh-port", "22"], "the addresses of all machines must be named"),
+        (["head"], "must be an address or a network, but got 'head'"),
+        (["10.0.0.1; drop"], "must be an address or a network, but got '10.0.0.1; drop'"),
+    ],
+)
+def test_ports_are_not_closed_to_who_is_not_well_named(arguments: list[str], message: str) -> None:
+    result = subprocess.run([CLOSE_PORTS, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert message in result.stderr
+
+
+def nft_that_notes(folder: Path) -> dict[str, str]:
+    """An environment in which root's nft writes down the rules that it is told."""
+    for name, script in (("nft", f"cat > {folder}/rules"), ("id", "echo 0")):
+        (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("login", "arguments", "port"),
+    [
+        ({}, [], 22),
+        ({"SSH_CONNECTION": "10.0.0.9 51000 10.0.0.1 2222"}, [], 2222),
+        ({"SSH_CONNECTION": "10.0.0.9 51000 10.0.0.1 2222"}, ["--ssh-port", "23"], 23),
+    ],
+)
+def test_who_logged_in_can_do_so_again(login: dict[str, str], arguments: list[str], port: int, tmp_path: Path) -> None:
+    addresses = ["10.0.0.0/24", "fd00::1"]
+    environment = {**nft_that_notes(tmp_path), **login}
+    subprocess.run([CLOSE_PORTS, *arguments, *addresses], check=True, timeout=60, env=environment)
+    rules = [line.strip() for line in (tmp_path / "rules").read_text().splitlines()]
+    assert f"tcp dport {port} accept" in rules
+    assert {"ip saddr 10.0.0.0/24 accept", "ip6 saddr fd00::1 accept"} <= set(rules)
+
+
+def test_ports_can_be_closed_whenever_ray_starts() -> None:
+    line = "  # - ~/recycle-source/deploy/close-ports.sh"
+    content = yaml.safe_load((ROOT / "cluster.yaml").read_text().replace(line, line.replace("# ", "")))
+    for commands in (content["head_start_ray_commands"], content["worker_start_ray_commands"]):
+        _, close, start = commands
+        assert close == "~/recycle-source/deploy/close-ports.sh 10.0.0.0/24"
+        assert "ray start" in start

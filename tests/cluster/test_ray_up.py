@@ -1,4 +1,4 @@
-"""`ray up`, `ray submit` and `ray down` with cluster.yaml, for real, on two machines that are network namespaces."""
+"""`ray up`, `ray submit` and `ray down` with cluster.yaml, for real, on machines that are network namespaces."""
 
 import os
 import shutil
@@ -12,14 +12,14 @@ from tests.namespaces import can_isolate
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-NEEDED = ("sshd", "rsync", "ssh", "unshare", "ip")
+NEEDED = ("sshd", "rsync", "ssh", "unshare", "ip", "nft")
 PLACES = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/bin"
 
 pytestmark = [
     pytest.mark.training,
     pytest.mark.skipif(
         any(shutil.which(program, path=PLACES) is None for program in NEEDED),
-        reason=f"needs {', '.join(NEEDED)} (packages openssh-server, rsync, util-linux, iproute2)",
+        reason=f"needs {', '.join(NEEDED)} (packages openssh-server, rsync, util-linux, iproute2, nftables)",
     ),
 ]
 

@@ -58,7 +58,7 @@ def test_a_new_cluster_goes_on_where_a_lost_one_was(
 
     with machines(workers=2, caches=tmp_path / "caches") as cluster:
         monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-        process = train_tiny(paths.root, "--resume", changes=[f"storage={address}"])
+        process = train_tiny(paths.root, "--resume=if-begun", changes=[f"storage={address}"])
         output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, output + errors
     assert f"{len(finished)} of 4 members were finished before" in output

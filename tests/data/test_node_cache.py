@@ -1,11 +1,15 @@
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from recycle.data.node_cache import fetched, local_copy
+from recycle.data.copy_folders import GIB
+from recycle.data.node_cache import copy_of, fetched, local_copy
 from recycle.data.remote_folder import RemoteFolder, describe_folder
 from recycle.errors import StorageError
+from recycle.locks import locked
 from recycle.paths import data_caches_folder
 from recycle.storage import Storage
 
@@ -137,7 +141,7 @@ def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_copies_that_nobody_uses_make_room(source: Path, tmp_path: Path, caches: Path) -> None:
-    size_gib = 8000 / 2**30
+    size_gib = 8000 / GIB
     other = Storage(str(tmp_path / "other"), 0)
     other.write("file", b"x" * 5000)
     too_much = pytest.raises(StorageError, match=r"data.copy_gib must leave room for its .* beside .* but got")
@@ -151,3 +155,153 @@ def test_copies_that_nobody_uses_make_room(source: Path, tmp_path: Path, caches:
 def test_what_is_larger_than_the_limit_is_refused(source: Path) -> None:
     with pytest.raises(StorageError, match=r"but got data\.copy_gib=1e-06"):
         fetched(Storage(str(source), 0), 1e-6).__enter__()
+
+
+class SlowStorage(Storage):
+    """Copies nothing before it may."""
+
+    may_copy: threading.Event
+
+    def fetch(self, name: str, local: Path) -> bool:
+        self.may_copy.wait(60)
+        return super().fetch(name, local)
+
+
+@contextmanager
+def being_filled(source: Path) -> Iterator[None]:
+    """A copy that another thread has begun to fill, and has no file of yet."""
+    storage = SlowStorage(str(source), patience_s=0)
+    storage.may_copy = threading.Event()
+    filling = threading.Thread(target=lambda: fetched(storage, 1).__enter__())
+    filling.start()
+    try:
+        while not list(data_caches_folder().glob("*/filling")):
+            filling.join(0.01)
+        yield
+    finally:
+        storage.may_copy.set()
+        filling.join()
+
+
+def test_members_beside_the_driver_use_its_copy(storage: CountedStorage) -> None:
+    with fetched(storage, 1) as (folder, remote), local_copy(remote, 1) as of_member:
+        assert of_member == folder == copy_of(storage)
+    assert sorted(storage.fetches) == sorted(CONTENT)
+
+
+def test_a_copy_takes_its_whole_size_while_it_is_still_being_filled(source: Path, tmp_path: Path) -> None:
+    other = Storage(str(tmp_path / "other"), 0)
+    other.write("file", b"x" * 5000)
+    with being_filled(source), pytest.raises(StorageError, match=r"data\.copy_gib must leave room for its"):
+        fetched(other, 8000 / GIB).__enter__()
+
+
+def test_what_others_copy_right_now_is_counted(source: Path, tmp_path: Path, remote: RemoteFolder) -> None:
+    (tmp_path / "other").mkdir()
+    with fetched(storage_of(tmp_path / "other", b"other"), 1) as (folder, _):
+        ended = threading.Event()
+
+        def churn() -> None:
+            while not ended.is_set():
+                for number in range(50):
+                    (folder / f".{number}.tmp").touch()
+                for number in range(50):
+                    (folder / f".{number}.tmp").unlink()
+
+        churning = threading.Thread(target=churn)
+        churning.start()
+        try:
+            for _ in range(60):
+                with local_copy(remote, 1):
+                    pass
+        finally:
+            ended.set()
+            churning.join()
+
+
+def storage_of(folder: Path, content: bytes) -> Storage:
+    storage = Storage(str(folder), 0)
+    storage.write("file", content)
+    return storage
+
+
+@pytest.mark.parametrize("left", [[], ["files"]], ids=["killed while it was made", "killed while it was removed"])
+def test_a_folder_that_a_killed_process_left_is_no_obstacle(
+    caches: Path, left: list[str], tmp_path: Path, remote: RemoteFolder
+) -> None:
+    folder = copy_of(storage_of(tmp_path / "other", b"x" * 5000)).parent
+    for name in left:
+        (folder / name).mkdir(parents=True)
+        (folder / name / "file").write_bytes(b"x" * 5000)
+    folder.mkdir(parents=True, exist_ok=True)
+    with local_copy(remote, 8000 / GIB) as copied:
+        assert content_of(copied) == CONTENT
+    with fetched(Storage(str(tmp_path / "other"), 0), 1) as (copied, _):
+        assert copied.parent == folder
+        assert content_of(copied) == {"file": b"x" * 5000}
+
+
+def test_a_copy_is_not_opened_while_another_process_makes_room(caches: Path, remote: RemoteFolder) -> None:
+    def use() -> None:
+        with local_copy(remote, 1) as folder:
+            assert content_of(folder) == CONTENT
+
+    caches.mkdir(parents=True)
+    user = threading.Thread(target=use)
+    with locked(caches / "lock"):
+        user.start()
+        user.join(0.3)
+        assert [path.name for path in caches.iterdir()] == ["lock"]
+    user.join()
+    assert len(list(caches.glob("*/files"))) == 1
+
+
+def test_what_is_gone_from_the_source_is_gone_from_the_copy(storage: CountedStorage, source: Path) -> None:
+    with fetched(storage, 1) as (folder, _):
+        (folder / "images/.3.jpg.77.tmp").write_bytes(b"half copied by a process that was killed")
+    (source / "images/1.jpg").unlink()
+    left = {name: content for name, content in CONTENT.items() if name != "images/1.jpg"}
+    with fetched(storage, 1) as (folder, remote):
+        assert content_of(folder) == left
+        assert remote.files.keys() == left.keys()
+
+
+def test_members_find_no_file_that_their_run_does_not_know(
+    storage: CountedStorage, source: Path, remote: RemoteFolder
+) -> None:
+    (source / "test.json").write_bytes(b"{}")
+    with fetched(storage, 1):
+        pass
+    storage.fetches.clear()
+    with local_copy(remote, 1) as folder:
+        assert content_of(folder) == CONTENT
+    assert storage.fetches == []
+
+
+def test_a_copy_stays_as_it_is_for_those_who_have_it_open(storage: CountedStorage, source: Path) -> None:
+    with fetched(storage, 1) as (folder, remote):
+        (source / "images/2.jpg").write_bytes(b"new")
+        (source / "images/1.jpg").unlink()
+        with fetched(storage, 1) as (changed, _):
+            assert content_of(changed) == {"annotations.json": b"{}", "images/2.jpg": b"new"}
+            assert copy_of(storage) == changed
+            assert content_of(folder) == CONTENT
+        storage.fetches.clear()
+        with local_copy(remote, 1) as of_member:
+            assert of_member == folder
+    with fetched(storage, 1) as (again, _):
+        assert again == changed
+    assert storage.fetches == []
+
+
+def test_members_of_an_older_run_change_nothing_that_others_have_open(
+    storage: CountedStorage, source: Path, remote: RemoteFolder
+) -> None:
+    (source / "images/2.jpg").write_bytes(b"new")
+    with fetched(storage, 1) as (folder, _):
+        with pytest.raises(StorageError, match=r"images/2\.jpg: its checksum must be"):
+            local_copy(remote, 1).__enter__()
+        storage.fetches.clear()
+        with fetched(storage, 1) as (again, _):
+            assert again == folder
+    assert storage.fetches == []

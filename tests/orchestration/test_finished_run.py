@@ -95,6 +95,13 @@ def test_members_of_kept_rounds_predict_with_the_settings_of_their_model(paths: 
     assert ensemble.settings_of(ensemble.members[1]).name == "yolov5"
 
 
+def test_what_a_driver_is_appending_is_left_alone(paths: RunPaths) -> None:
+    half_written = paths.ledger.read_bytes() + b'{"key": "ano'
+    paths.ledger.write_bytes(half_written)
+    assert len(read_ensemble(paths.root).members) == 3
+    assert paths.ledger.read_bytes() == half_written
+
+
 def remove(name: str) -> Callable[[RunPaths], None]:
     return lambda paths: (paths.root / name).unlink()
 
