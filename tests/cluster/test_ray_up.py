@@ -34,7 +34,7 @@ def test_a_cluster_goes_up_trains_and_goes_down(tmp_path: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=840,
         check=False,
         start_new_session=True,
     )
