@@ -121,7 +121,7 @@ def test_a_trial_copies_no_votes() -> None:
     scored.counts(settings)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < scored.votes["soft"].nbytes / 10
+    assert peak < scored.votes["soft"].nbytes / 2
 
 
 @pytest.mark.parametrize("settings", [VotingSettings(), VotingSettings("hard", (2.0, 0.0))])
