@@ -271,7 +271,7 @@ def test_without_ultralytics_the_extra_and_its_licence_are_named(size: str, monk
         return real_import(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without_ultralytics)
-    with pytest.raises(RecipeError, match=r"AGPL-3\.0.*uv pip install 'recycle\[yolo\]'"):
+    with pytest.raises(RecipeError, match=r"AGPL-3\.0.*uv pip install ultralytics"):
         YOLO("yolov5", size, CLASSES)
 
 
