@@ -28,7 +28,7 @@ def main() -> ExitStatus:
             ensemble = ensemble.without_tta()
         if arguments.export:
             write_export(ensemble, arguments.export)
-            console.print(f"Exported {len(ensemble.members)} members to {arguments.export}")
+            console.print(f"Exported {len(ensemble.members)} members to {arguments.export}", soft_wrap=True)
         if arguments.images:
             predict_images(ensemble, arguments.images, arguments.out, console)
         return ExitStatus.SUCCESS

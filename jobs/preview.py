@@ -23,7 +23,7 @@ def main() -> ExitStatus:
         recipe = load_recipe(arguments.recipe, arguments.set)
         task = PreviewTask(arguments.model, arguments.fold, arguments.images, arguments.seed)
         write_preview(recipe, arguments.data, task, arguments.out)
-        console.print(f"Written: {arguments.out}")
+        console.print(f"Written: {arguments.out}", soft_wrap=True)
         return ExitStatus.SUCCESS
 
     return run_job(body, on_interrupt="Interrupted. No preview was written.")

@@ -200,4 +200,6 @@ def show_rest(results: Results, paths: RunPaths, console: Console) -> None:
         console.print(round_sentence(one))
     for name, reason in results.failed.items():
         console.print(f"Failed: {name}: {reason}")
-    console.print(f"Results: {paths.results}, submission: {paths.submission}, pictures: {paths.pictures}")
+    console.print(
+        f"Results: {paths.results}, submission: {paths.submission}, pictures: {paths.pictures}", soft_wrap=True
+    )

@@ -69,7 +69,7 @@ def fuse_files(
     fused = fuse_by(read.predictions, read.sizes, settings, FUSED)
     _write(fused, out, read.file_names, reference)
     images = len(fused.covered)
-    console.print(f"{len(read.predictions):,} boxes on {images:,} images became {len(fused):,}: {out}")
+    console.print(f"{len(read.predictions):,} boxes on {images:,} images became {len(fused):,}: {out}", soft_wrap=True)
     if truth and reference:
         _tell_scores(reference.dataset, read.predictions, fused, console)
 

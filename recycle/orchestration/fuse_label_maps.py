@@ -66,7 +66,7 @@ def fuse_label_maps(
         _require_same_images(inputs, read, names)
     fused = {name: _fuse(name, read, weights or [1.0] * len(read)) for name in names}
     write_label_map_csv((PredictedMap(name, labels) for name, labels in fused.items()), out)
-    console.print(f"{len(inputs)} files of label maps on {len(names):,} images became one: {out}")
+    console.print(f"{len(inputs)} files of label maps on {len(names):,} images became one: {out}", soft_wrap=True)
     if reference is not None and reference.dataset.annotations:
         every = {**dict(zip(map(str, inputs), read, strict=True)), FUSED: fused}
         console.print(

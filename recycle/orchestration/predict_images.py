@@ -49,7 +49,7 @@ def predict_images(ensemble: TrainedEnsemble, source: Path, out: Path, console: 
         with progress:
             _predict_members(ensemble, images, cache_name, progress, taking.take)
         written = taking.write(out)
-    console.print(f"{written} on {len(images.images)} images: {out}")
+    console.print(f"{written} on {len(images.images)} images: {out}", soft_wrap=True)
 
 
 def available_resources(wanted: Resources, nodes: Sequence[Mapping[str, float]]) -> Resources:

@@ -25,7 +25,7 @@ def prepare_run(recipe: Recipe, source: DataSource, paths: RunPaths, console: Co
     Raises:
         RecycleError: With what the user has to mend.
     """
-    console.print(f"Checking the data; the run is in {paths.root}")
+    console.print(f"Checking the data; the run is in {paths.root}", soft_wrap=True)
     folder = source.folder or draw_sample(recipe.data, recipe.seed, paths)
     prepared = prepare_data(recipe.data, recipe.seed, folder, paths, recipe.task)
     require_same_data(source.name, prepared.digest, paths)
@@ -41,7 +41,7 @@ def _tell_about_data(prepared: PreparedData, paths: RunPaths, console: Console) 
         f"{prepared.folds.count} folds, {len(prepared.test.images)} test images",
     )
     for rule, count in prepared.warnings.items():
-        console.print(f"  {rule}: {count} (see {paths.validation_table})")
+        console.print(f"  {rule}: {count} (see {paths.validation_table})", soft_wrap=True)
     for name, groups in prepared.folds.rare_classes.items():
         console.print(f"  {name}: too rare to be in every fold (groups of images that show it: {groups})")
 

@@ -238,4 +238,4 @@ def _show(study: TrainingStudy, paths: RunPaths, console: Console) -> None:
     for remark in study.remarks:
         console.print(remark)
     console.print(verdict(study))
-    console.print(f"Winner: {paths.winner}, report: {paths.training_report}")
+    console.print(f"Winner: {paths.winner}, report: {paths.training_report}", soft_wrap=True)
