@@ -48,6 +48,7 @@ def test_a_new_cluster_goes_on_where_a_lost_one_was(
         cluster.add()
         wait_for(lambda: "its machine was lost" in failures(paths), process, "its loss was noticed")
         wait_for(lambda: stored.holds("ledger.jsonl"), process, "a member was finished")
+        assert failures(paths) == ["its machine was lost"]  # and nothing for want of the storage
         cluster.lose_head()
         before, _ = process.communicate(timeout=120)
         assert process.returncode
