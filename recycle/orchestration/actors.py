@@ -28,11 +28,11 @@ class TrainActor:
 
             return run_in_processes(plan, data, board, claim, plan.settings.resources.processes)
         _hide_gpus_from_those_without(plan.settings.resources)
-        # Only this process needs torch and the networks' libraries, which take seconds to import.
-        from recycle.training.stored_member import run_member_anywhere  # noqa: PLC0415
-
         link = BoardLink(board)
         with _terminated() as terminated:
+            # Only this process needs torch and the networks' libraries, which take seconds to import.
+            from recycle.training.stored_member import run_member_anywhere  # noqa: PLC0415
+
             return run_member_anywhere(
                 plan, data, link.report, is_leaving=lambda: terminated.is_set() or link.is_leaving()
             )

@@ -1,5 +1,6 @@
 """A run while processes and machines vanish: it ends as a quiet one does, and no kill costs more than an epoch."""
 
+import json
 import os
 import re
 import signal
@@ -11,11 +12,13 @@ import pytest
 from recycle.paths import RunPaths
 from tests.cluster.attempts import failures, heard, require_no_epoch_lost, running
 from tests.cluster.machines import Machines, machines
-from tests.orchestration.job import kill, ray_processes, train_tiny, wait_for
+from tests.orchestration.job import kill, ray_processes, train_tiny, training_processes, wait_for
+from tests.orchestration.test_run import ONE_EPOCH
 
 pytestmark = pytest.mark.training
 
 SPOT_NOTICE_S = 120
+LEFT = re.compile(r"its machine is about to go, and last.pth holds step \d+")
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def trainers() -> list[int]:
     return ray_processes(os.getpid(), "ray::TrainActor.run")
 
 
-def test_a_run_survives_a_killed_process_a_lost_machine_a_spot_notice_and_a_polite_kill(
+def test_a_run_survives_a_killed_process_a_lost_machine_and_a_spot_notice(
     cluster: Machines, tmp_path: Path, quiet_run: RunPaths
 ) -> None:
     paths = RunPaths(tmp_path / "run")
@@ -52,19 +55,26 @@ def test_a_run_survives_a_killed_process_a_lost_machine_a_spot_notice_and_a_poli
     node = wait_for(lambda: running(paths, holds).get(member), process, "the member was continued")
     cluster.give_notice(node, SPOT_NOTICE_S)
     cluster.add()
-    wait_for(lambda: len(failures(paths)) == 3, process, "it left")
-
-    # The last of the members, which would else have finished.
-    wait_for(lambda: heard(paths, holds), process, "a member had a checkpoint")
-    os.kill(max(trainers()), signal.SIGTERM)
     output, errors = process.communicate(timeout=600)
 
     assert process.returncode == 0, output + errors
-    died, lost, *left = failures(paths)
+    died, lost, left = failures(paths)
     assert (died, lost) == ("its process died", "its machine was lost")
-    assert " ".join(output.split()).count("continues from its last checkpoint") == 4
-    assert len(left) == 2
-    for reason in left:
-        assert re.fullmatch(r"its machine is about to go, and last.pth holds step \d+", reason)
+    assert " ".join(output.split()).count("continues from its last checkpoint") == 3
+    assert LEFT.fullmatch(left)
     assert paths.results.read_bytes() == quiet_run.results.read_bytes()
     require_no_epoch_lost(output)
+
+
+def test_a_process_that_is_told_to_end_leaves_a_checkpoint_which_costs_no_try(tmp_path: Path) -> None:
+    paths = RunPaths(tmp_path / "run")
+    models = json.dumps([{**ONE_EPOCH, "epochs": 15, "folds": [0]}])
+    process = train_tiny(paths.root, changes=[f"models={models}", "retries=0"])
+    wait_for(lambda: heard(paths, lambda name: True), process, "the member was heard of")
+    (trainer,) = training_processes(process)
+    os.kill(trainer, signal.SIGTERM)
+    output, errors = process.communicate(timeout=600)
+    assert process.returncode == 0, output + errors
+    (left,) = failures(paths)
+    assert LEFT.fullmatch(left)
+    assert "continues from its last checkpoint" in " ".join(output.split())
